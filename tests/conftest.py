@@ -1,0 +1,62 @@
+"""What every test may ask for: real input, the published vectors, an empty folder for a log."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# No deadline: a file system under load is slow at times, and that is no failure. In CI the same
+# examples every time, so that a red run can be repeated.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def _shared(name: str) -> Path:
+    """A file or folder of the shared/ directory beside the repository, or a skip that says why."""
+    path = REPOSITORY.parent / "shared" / name
+    if not path.exists():
+        pytest.skip(f"needs shared/{name} beside the repository, which is not here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def cloudtrail_file() -> Path:
+    """The gzipped file of 2,900 real events, one JSON object a line."""
+    return _shared("data/cloudtrail-2900.jsonl.gz")
+
+
+@pytest.fixture(scope="session")
+def cloudtrail(cloudtrail_file: Path) -> list[dict[str, Any]]:
+    """The 2,900 real events as dicts. Shared by all tests of a process: copy before you change one."""
+    with gzip.open(cloudtrail_file, "rb") as lines:
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of small logs, whole and damaged, made by an independent implementation."""
+    return _shared("vectors")
+
+
+@pytest.fixture
+def log_dir(tmp_path: Path) -> Path:
+    """An empty folder, mode 0700, that nothing but the test's own log lies in."""
+    folder = tmp_path / "log"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests changes what the tests see."""
+    for name in ("JSONL_AUDIT_PATH", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
