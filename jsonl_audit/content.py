@@ -1,0 +1,151 @@
+"""What a segment's file holds: its bytes by position, also where a user compressed it.
+
+A file is never mapped: the active one may be cut under a reader, which would kill the process.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import IO, Any
+
+from jsonl_audit import storage
+from jsonl_audit.errors import NewerFormatError, NotALogError, StorageError
+from jsonl_audit.segment import Header, describe_foreign, first_line, parse_header
+
+__all__ = ["Content"]
+
+_BLOCK = 1 << 20
+
+
+class Content:
+    """An open file of lines. `size` is its length when it was opened; what is appended later can still be read.
+
+    A file whose name ends in ``.gz`` or ``.zst`` is unpacked once, to a temporary file without a name.
+
+    Raises OSError where the file cannot be opened, NotALogError where compressed data are broken.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.fd = storage.open_read(path)
+        self.compressed = path.endswith((".gz", ".zst"))
+        try:
+            found = storage.stat(self.fd)
+            self.key = (found.st_dev, found.st_ino)
+            self.size = found.st_size
+            if self.compressed:
+                self._unpack()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Up to `count` bytes from `offset`."""
+        try:
+            return storage.read(self.fd, offset, count)
+        except OSError as error:
+            raise StorageError(
+                f"cannot be read at byte {offset}: {error.strerror}", path=self.path, offset=offset, errno=error.errno
+            ) from error
+
+    def blocks(self, start: int = 0, stop: int | None = None, size: int = _BLOCK) -> Iterator[bytes]:
+        """The bytes from `start` to `stop` (the size at opening by default), block by block."""
+        stop = self.size if stop is None else stop
+        while start < stop and (data := self.read(start, min(size, stop - start))):
+            yield data
+            start += len(data)
+
+    def grown(self) -> int:
+        """The file's length now."""
+        return self.size if self.compressed else storage.size(self.fd)
+
+    def first_line(self) -> bytes:
+        """The first line, LF included if it has one."""
+        return first_line(self.fd)
+
+    def header(self) -> Header:
+        """The header in the first line.
+
+        Raises NotALogError where there is none, NewerFormatError for a format that is not known here.
+        """
+        text = self.first_line()
+        try:
+            header = parse_header(text)
+        except NewerFormatError as error:
+            error.path, error.line = self.path, 1
+            raise
+        if header is None:
+            raise NotALogError(describe_foreign(text), path=self.path, line=1)
+        return header
+
+    def close(self) -> None:
+        """Gives the file back. May be called twice."""
+        if self.fd >= 0:
+            storage.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Content:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _unpack(self) -> None:
+        packed = self.fd
+        with tempfile.TemporaryFile() as plain:
+            try:
+                if self.path.endswith(".gz"):
+                    _gunzip(packed, plain)
+                else:
+                    _unzstd(packed, plain, self.path)
+            except (zlib.error, EOFError) as error:
+                raise NotALogError(f"the compressed data are broken: {error}", path=self.path) from error
+            plain.flush()
+            self.fd = os.dup(plain.fileno())
+        storage.close(packed)
+        self.size = storage.size(self.fd)
+
+
+def _gunzip(packed: int, plain: IO[bytes]) -> None:
+    offset, unzip = 0, zlib.decompressobj(31)
+    while data := storage.read(packed, offset, _BLOCK):
+        offset += len(data)
+        while data:
+            if unzip.eof:  # a file may hold several members
+                unzip = zlib.decompressobj(31)
+            plain.write(unzip.decompress(data, _BLOCK))
+            while unzip.unconsumed_tail:
+                plain.write(unzip.decompress(unzip.unconsumed_tail, _BLOCK))
+            data = unzip.unused_data if unzip.eof else b""
+    if not unzip.eof:
+        raise EOFError("the file ends in the middle")
+
+
+def _unzstd(packed: int, plain: IO[bytes], path: str) -> None:
+    with os.fdopen(os.dup(packed), "rb") as file:
+        reader, broken = _zstd_reader(file, path)
+        try:
+            while data := reader.read(_BLOCK):
+                plain.write(data)
+        except broken as error:
+            raise EOFError(str(error)) from error
+
+
+def _zstd_reader(file: IO[bytes], path: str) -> tuple[Any, type[Exception]]:
+    try:
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore]  # Python 3.14
+
+        return zstd.ZstdFile(file), zstd.ZstdError
+    except ImportError:
+        pass
+    try:
+        import zstandard
+    except ImportError as error:
+        raise StorageError(
+            "zstd data cannot be read here; install it: pip install 'jsonl-audit[zstd]', or unpack the file", path=path
+        ) from error
+    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True), zstandard.ZstdError

@@ -1,0 +1,153 @@
+"""Every error the package raises: one tree, and each error carries its data.
+
+The message of an error says what happened, where, and what to do. The same facts stand in its attributes, so that a
+program need not read prose::
+
+    AuditError
+    ├── EventError            the caller's event was refused; nothing was written
+    │   ├── ReservedTypeError     its type belongs to the engine
+    │   └── EventTooLargeError    its line would pass the limit
+    ├── LogError              the files at a path cannot be used as a log
+    │   ├── NotALogError          something else lies there
+    │   ├── NewerFormatError      written by a later version of the format
+    │   ├── WrongLogError         files that do not belong together: another log, or a rolled-back file
+    │   └── LockedError           another appender has the log
+    ├── StorageError          the operating system said no
+    │   ├── WriteError            a write did not complete
+    │   ├── SyncError             a sync failed: what it covered may be lost
+    │   └── SealError             a segment could not be sealed
+    ├── ClosedError           the log was closed, or belongs to the parent process
+    └── QueryError            a filter, a date or a position makes no sense
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+__all__ = [
+    "AuditError",
+    "ClosedError",
+    "EventError",
+    "EventTooLargeError",
+    "LockedError",
+    "LogError",
+    "NewerFormatError",
+    "NotALogError",
+    "QueryError",
+    "ReservedTypeError",
+    "SealError",
+    "StorageError",
+    "SyncError",
+    "WriteError",
+    "WrongLogError",
+]
+
+
+class AuditError(Exception):
+    """The root of the tree: catch it to catch everything this package raises on purpose.
+
+    ``path``, ``line`` (1 for the first), ``seq``, ``offset`` (bytes), ``expected`` and ``actual`` are None where they
+    are not known; ``errno`` is the operating system's number where it was the one to refuse.
+
+    >>> error = AuditError("cannot read the header", path="audit.jsonl", line=1)
+    >>> str(error), error.line
+    ('audit.jsonl, line 1: cannot read the header', 1)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        line: int | None = None,
+        seq: int | None = None,
+        offset: int | None = None,
+        expected: Any = None,
+        actual: Any = None,
+        errno: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = None if path is None else os.fspath(path)
+        self.line = line
+        self.seq = seq
+        self.offset = offset
+        self.expected = expected
+        self.actual = actual
+        self.errno = errno
+
+    def __str__(self) -> str:
+        where = [] if self.path is None else [self.path]
+        where += [f"{name} {value}" for name, value in (("line", self.line), ("seq", self.seq)) if value is not None]
+        return f"{', '.join(where)}: {self.message}" if where else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.__dict__))
+
+
+def _rebuild(kind: type[AuditError], message: str, state: dict[str, Any]) -> AuditError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class EventError(AuditError, ValueError):
+    """The event was refused before anything was written."""
+
+
+class ReservedTypeError(EventError):
+    """Types under ``audit.`` belong to the engine's own control records."""
+
+
+class EventTooLargeError(EventError):
+    """The event's line, or a batch of them, would pass the limit."""
+
+
+class LogError(AuditError):
+    """The files at a path cannot be used as a log. Nothing was changed."""
+
+
+class NotALogError(LogError):
+    """No line begins as a record does, or the first one is no header."""
+
+
+class NewerFormatError(LogError):
+    """The log was written by a later version of the format."""
+
+
+class WrongLogError(LogError):
+    """The active file does not go on from the sealed segments beside it."""
+
+
+class LockedError(LogError):
+    """Another appender holds the log. ``holder`` is what it wrote of itself: pid, host, program, since."""
+
+    def __init__(self, message: str, *, holder: dict[str, Any] | None = None, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.holder = holder or {}
+
+
+class StorageError(AuditError, OSError):
+    """The operating system refused. ``errno`` says why, in its own numbers."""
+
+
+class WriteError(StorageError):
+    """A write did not complete. The event is not known to be recorded."""
+
+
+class SyncError(StorageError):
+    """A sync failed. What was written since the last good one may be lost, and is never counted on again."""
+
+
+class SealError(StorageError):
+    """A segment could not be sealed. The active file stays as it was."""
+
+
+class ClosedError(AuditError, ValueError):
+    """The log was closed, or was opened by the process that forked this one."""
+
+
+class QueryError(AuditError, ValueError):
+    """A filter, a date or a position makes no sense."""

@@ -1,0 +1,149 @@
+"""Points in time: the one form that lies on disk, and what callers write instead.
+
+On disk an instant is RFC 3339 in UTC with six digits, always 27 characters, so that comparing bytes compares time.
+In memory it is an int: microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+__all__ = ["INSTANT", "from_event", "from_number", "from_text", "is_instant", "micros", "stamp", "text"]
+
+INSTANT = (
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+)
+_STRICT = re.compile(INSTANT)
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICRO = timedelta(microseconds=1)
+_LOWEST = -62135596800 * 10**6  # 0001-01-01
+_HIGHEST = 253402300800 * 10**6 - 1  # the last microsecond of 9999
+MILLISECONDS_FROM = 10**11  # a number from here on counts milliseconds, below it seconds (docs/reference/format.md)
+
+_seconds: dict[int, str] = {}
+_days: set[str] = set()
+
+
+def text(us: int) -> str:
+    """The form on disk of `us` microseconds since 1970; instants outside the years 1 to 9999 take the nearest end.
+
+    >>> text(1_000_000)
+    '1970-01-01T00:00:01.000000Z'
+    """
+    if not _LOWEST <= us <= _HIGHEST:
+        us = min(max(us, _LOWEST), _HIGHEST)
+    second, rest = divmod(us, 1_000_000)
+    head = _seconds.get(second)
+    if head is None:
+        if len(_seconds) >= 64:  # the hot path asks for one second at a time
+            _seconds.clear()
+        head = (_EPOCH + timedelta(seconds=second)).strftime("-%m-%dT%H:%M:%S.")
+        head = _seconds[second] = f"{(_EPOCH + timedelta(seconds=second)).year:04d}{head}"
+    return f"{head}{rest:06d}Z"
+
+
+def stamp(us: int) -> str:
+    """The form of `us` in the name of a sealed segment.
+
+    >>> stamp(1_000_000)
+    '19700101T000001000000Z'
+    """
+    return text(us).replace("-", "").replace(":", "").replace(".", "")
+
+
+def is_instant(value: object) -> bool:
+    """Whether `value` is an instant in the form on disk, of a day that exists.
+
+    >>> is_instant("2026-02-28T00:00:00.000000Z"), is_instant("2026-02-30T00:00:00.000000Z")
+    (True, False)
+    """
+    if not isinstance(value, str) or _STRICT.fullmatch(value) is None:
+        return False
+    day = value[:10]
+    if day in _days:
+        return True
+    try:
+        datetime(int(day[:4]), int(day[5:7]), int(day[8:]))
+    except ValueError:
+        return False
+    if len(_days) >= 4096:
+        _days.clear()
+    _days.add(day)
+    return True
+
+
+def micros(instant: str) -> int:
+    """Microseconds since 1970 of an instant in the form on disk.
+
+    >>> micros("1970-01-01T00:00:01.000000Z")
+    1000000
+    """
+    return (datetime.strptime(instant, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc) - _EPOCH) // _MICRO
+
+
+def from_text(value: str) -> tuple[int, bool] | None:
+    """Microseconds of an RFC 3339 text, and whether they say it exactly; None if it is no RFC 3339.
+
+    >>> from_text("1970-01-01T01:00:01+01:00")
+    (1000000, True)
+    >>> from_text("1970-01-01T00:00:00.0000019Z")
+    (1, False)
+    """
+    found = _RFC3339.fullmatch(value)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zulu, sign, ahead, minutes = found.groups()
+    fraction = fraction or ""
+    try:
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=timezone.utc)
+        shift = 0 if zulu else (int(ahead) * 60 + int(minutes)) * (-60 if sign == "+" else 60)
+        if not zulu and (int(ahead) > 23 or int(minutes) > 59):
+            return None
+    except ValueError:
+        return None
+    us = (moment - _EPOCH) // _MICRO + shift * 1_000_000 + int(fraction[:6].ljust(6, "0"))
+    if not _LOWEST <= us <= _HIGHEST:
+        return None
+    return us, not fraction[6:].strip("0")
+
+
+def from_number(value: float) -> int | None:
+    """Microseconds of an epoch number: seconds, from 10^11 on milliseconds; None if it is no instant.
+
+    >>> from_number(1.5), from_number(1_700_000_000_000)
+    (1500000, 1700000000000000)
+    """
+    if value != value or value in (float("inf"), float("-inf")):
+        return None
+    scale = 1_000 if abs(value) >= MILLISECONDS_FROM else 1_000_000
+    us = value * scale if isinstance(value, int) else round(value * scale)
+    return us if _LOWEST <= us <= _HIGHEST else None
+
+
+def from_event(value: object) -> tuple[str, bool] | None:
+    """The form on disk of a caller's `time`, `ts` or `timestamp`, and whether it says the whole; None if no instant.
+
+    A naive datetime is local time, as Python has it. A text without a zone is no instant: guessing is not evidence.
+
+    >>> from_event("2026-11-21T10:11:12Z")
+    ('2026-11-21T10:11:12.000000Z', True)
+    >>> from_event("yesterday") is None
+    True
+    """
+    if isinstance(value, str):
+        found = from_text(value)
+        return None if found is None else (text(found[0]), found[1])
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        us = from_number(value)
+        return None if us is None else (text(us), True)
+    if isinstance(value, datetime):
+        try:
+            us = (value.astimezone(timezone.utc) - _EPOCH) // _MICRO
+        except (OverflowError, ValueError, OSError):
+            return None
+        return text(us), True
+    return None

@@ -1,0 +1,357 @@
+"""A line: how an event becomes one, and where things stand in it. Pure: bytes in and bytes out, no I/O.
+
+::
+
+    {"seq":42,"ts":"2026-11-21T10:11:12.123456Z","id":"<uuid>","type":"exec.completed", …members…,"prev":"<64 hex>","hash":"<64 hex>"}⏎
+
+The four first members have a fixed form and are found by position from the start; `prev` and `hash` have a fixed
+length and are found by position from the end. docs/reference/format.md is the specification.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+from blake3 import blake3
+
+from jsonl_audit import instants, values
+from jsonl_audit.errors import EventError, EventTooLargeError, ReservedTypeError
+
+__all__ = [
+    "BATCH_LIMIT",
+    "HARD_LIMIT",
+    "LINE_LIMIT",
+    "RESERVED",
+    "ZERO",
+    "Body",
+    "batch_of",
+    "control",
+    "decode",
+    "effective_time",
+    "encode",
+    "hash_of",
+    "line",
+    "new_id",
+    "own_hash_right",
+    "prev_of",
+    "seq_of",
+    "ts_of",
+    "type_of",
+]
+
+LINE_LIMIT = 32 * 1024
+"""The default limit of a line in bytes, LF included: shippers stop at longer ones."""
+HARD_LIMIT = 16 * 2**20
+"""The format's own limit of a line in bytes."""
+BATCH_LIMIT = 16 * 2**20
+"""The format's limit of all lines of one batch together, in bytes."""
+ZERO = "0" * 64
+"""`prev` of the first record of a log."""
+RESERVED = frozenset(("seq", "ts", "id", "type", "clock", "batch", "salt", "erased", "prev", "hash"))
+"""Names at the top level of a record that belong to the engine."""
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+HEAD = re.compile(
+    (
+        r'\{"seq":([1-9][0-9]{0,18}),"ts":"(' + instants.INSTANT + r')","id":"(' + UUID.pattern + r')",'
+        r'"type":"(' + TYPE.pattern + r')",'
+    ).encode()
+)
+"""How every line begins: seq, ts, id, type."""
+_BATCH = re.compile(rb',"batch":\[([1-9][0-9]{0,8}),([1-9][0-9]{0,8})\]\Z')
+_MOVED = RESERVED - {"type"} | {"time", "timestamp"}
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
+
+_types: dict[str, bytes] = {}
+
+
+class Body(NamedTuple):
+    """An event, encoded: all of a line that does not depend on its place in the log."""
+
+    type: bytes
+    members: bytes
+    """The event's members as they will stand in the line, each with a comma before it; empty if there are none."""
+    id: bytes | None = None
+    time: str | None = None
+    """The event's own time, in the form on disk."""
+
+
+def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
+    """The event as the body of a line of at most `limit` bytes.
+
+    Raises EventError if `type` is no type name, ReservedTypeError for a type under ``audit.``, EventTooLargeError
+    past the limit. Nothing else in an event is refused: see :mod:`jsonl_audit.values` for the forms of odd values.
+
+    >>> encode({"type": "exec.completed", "outcome": "success"})
+    Body(type=b'exec.completed', members=b',"outcome":"success"', id=None, time=None)
+    """
+    own_id = own_time = None
+    try:
+        ordinary = type(event) is dict and _MOVED.isdisjoint(event)
+    except TypeError:
+        ordinary = False
+    kind = _kind(event.get("type"))
+    if not ordinary:
+        event, own_id, own_time = _arranged(event)
+    members = _members(event, kind)
+    # The longest seq, `batch` and `clock` that can come to it later are counted in.
+    if len(members) + len(kind) + _FRAME > limit:
+        raise EventTooLargeError(
+            f"the event's line would be {len(members) + len(kind) + _FRAME} bytes, the limit is {limit}; "
+            "shorten it, keep large data elsewhere and log a reference, or raise line_limit",
+            expected=limit,
+            actual=len(members) + len(kind) + _FRAME,
+        )
+    return Body(kind, members, own_id, own_time)
+
+
+_FRAME = len('{"seq":9223372036854775807,"ts":"","id":"","type":"","clock":"","batch":[,],"prev":"","hash":""}\n')
+_FRAME += 27 + 36 + 27 + 18 + 64 + 64
+
+
+def control(kind: str, details: Mapping[str, Any]) -> Body:
+    """The body of one of the engine's own records.
+
+    >>> control("audit.lost", {"count": 2})
+    Body(type=b'audit.lost', members=b',"details":{"count":2}', id=None, time=None)
+    """
+    return Body(kind.encode(), b',"details":' + orjson.dumps(details))
+
+
+def _kind(kind: Any) -> bytes:
+    known = _types.get(kind) if type(kind) is str else None
+    if known is not None:
+        return known
+    if kind is None:
+        return b"custom"
+    if not isinstance(kind, str) or TYPE.fullmatch(kind) is None:
+        raise EventError(
+            f"type {kind!r:.200} is no type name: up to 128 letters, digits, '_', '.', ':' and '-'", actual=kind
+        )
+    if kind.startswith("audit."):
+        raise ReservedTypeError(
+            f"type {kind!r}: names under 'audit.' belong to the engine; choose another first word", actual=kind
+        )
+    encoded = kind.encode()
+    if len(_types) >= 1024:
+        _types.clear()
+    _types[str(kind)] = encoded
+    return encoded
+
+
+def _members(event: Mapping[Any, Any], kind: bytes) -> bytes:
+    first = next(iter(event), None)
+    if first == "type":  # cut its text off rather than copy the dict without it
+        skipped = 10 + len(kind)
+    else:
+        skipped = 0
+        if "type" in event:
+            event = {name: value for name, value in event.items() if name != "type"}
+    try:
+        text = orjson.dumps(event, option=_OPTIONS)
+        odd = (
+            # The serialiser writes NaN as null. Most nulls are plain Nones at the top level: then nothing is walked.
+            ((nulls := text.count(b"null")) and nulls != [*event.values()].count(None) and values.has_nonfinite(event))
+            or (len(text) > 256 and text.count(b"{") + text.count(b"[") >= values.MAX_DEPTH)
+            or (skipped and not text.startswith(b'{"type":"' + kind + b'"'))
+            or b"\n" in text
+        )
+    except (TypeError, orjson.JSONEncodeError, RecursionError, RuntimeError, AttributeError):
+        odd = True
+    if odd:
+        tame = values.plain(event)
+        tame.pop("type", None)
+        text = orjson.dumps(tame)
+        skipped = 0
+    if skipped:
+        return text[skipped:-1]
+    return b"," + text[1:-1] if len(text) > 2 else b""
+
+
+def _arranged(event: Mapping[Any, Any]) -> tuple[dict[Any, Any], bytes | None, str | None]:
+    """The event with time and id taken out, and every other reserved name moved under `details`."""
+    members = dict(event)
+    moved: dict[str, Any] = {}
+    own_id = own_time = None
+    if "id" in members:
+        given = members.pop("id")
+        name = str(given).lower()[:37] if isinstance(given, str) or type(given).__name__ == "UUID" else ""
+        if UUID.fullmatch(name):
+            own_id = name.encode()
+        else:
+            moved["id"] = given
+    for name in ("time", "ts", "timestamp"):
+        if name not in members or (own_time is not None and name == "timestamp"):
+            continue
+        found = instants.from_event(members[name])
+        if found is None or own_time is not None:
+            if name != "timestamp":  # the two others have a meaning that this value has not
+                moved[name] = members.pop(name)
+            continue
+        given = members.pop(name)
+        own_time, exact = found
+        if not exact:  # more digits than the format keeps
+            moved[name] = given
+    for name in RESERVED - {"type", "id", "ts"}:
+        if name in members:
+            moved[name] = members.pop(name)
+    if moved:
+        details = members.get("details", {})
+        details = dict(details) if isinstance(details, Mapping) else {"details": details}
+        for name, value in moved.items():
+            free, twin = name, 2
+            while free in details:
+                free, twin = f"{name}~{twin}", twin + 1
+            details[free] = value
+        members["details"] = details
+    if own_time is not None:
+        members = {"time": own_time, **members}
+        if "type" in members:
+            members = {"type": members.pop("type"), **members}
+    return members, own_id, own_time
+
+
+def line(
+    seq: int, ts: str, body: Body, prev: str, *, batch: tuple[int, int] | None = None, clock: str | None = None
+) -> tuple[bytes, str, str]:
+    """The line of `body` at its place, its id and its hash.
+
+    >>> text, _, own = line(1, "2026-11-21T10:11:12.123456Z", Body(b"custom", b""), ZERO)
+    >>> len(text), hash_of(text) == own == text[-67:-3].decode()
+    (317, True)
+    """
+    own_id = body.id or new_id()
+    members = body.members
+    if clock is not None:
+        members = b',"clock":"%b"%b' % (clock.encode(), members)
+    if batch is not None:
+        members += b',"batch":[%d,%d]' % batch
+    hashed = b'{"seq":%d,"ts":"%b","id":"%b","type":"%b"%b,"prev":"%b"' % (
+        seq,
+        ts.encode(),
+        own_id,
+        body.type,
+        members,
+        prev.encode(),
+    )
+    own = blake3(hashed).hexdigest()
+    return hashed + b',"hash":"%b"}\n' % own.encode(), own_id.decode(), own
+
+
+def hash_of(text: bytes) -> str:
+    """The hash that a line (LF included) should carry."""
+    return blake3(text[:-76]).hexdigest()
+
+
+def own_hash_right(text: bytes) -> bool:
+    """Whether a line (LF included) ends as a record does, with the hash of what stands before it."""
+    return (
+        len(text) > 227
+        and text[-150:-141] == b',"prev":"'
+        and text[-76:] == b',"hash":"%b"}\n' % blake3(text[:-76]).hexdigest().encode()
+    )
+
+
+def prev_of(text: bytes) -> str:
+    """`prev` of a line (LF included), by position."""
+    return text[-141:-77].decode("ascii", "replace")
+
+
+def seq_of(text: bytes) -> int:
+    """`seq` of a line, by position; 0 where there is none.
+
+    >>> seq_of(b'{"seq":42,"ts":…')
+    42
+    """
+    digits = text[7 : text.find(b",", 7, 30)]
+    return int(digits) if text.startswith(b'{"seq":') and digits.isdigit() else 0
+
+
+def ts_of(text: bytes) -> str:
+    """`ts` of a line, by position."""
+    start = text.find(b",", 7, 30) + 7
+    return text[start : start + 27].decode("ascii", "replace")
+
+
+def type_of(text: bytes) -> str:
+    """`type` of a line, by position."""
+    start = text.find(b",", 7, 30) + 88
+    return text[start : text.find(b'"', start, start + 130)].decode("ascii", "replace")
+
+
+def batch_of(text: bytes) -> tuple[int, int] | None:
+    """`batch` of a line (LF included): i-th of n; None if it was committed alone.
+
+    >>> batch_of(b',"batch":[2,3],"prev":"' + b"0" * 64 + b'","hash":"' + b"0" * 64 + b'"}' + bytes([10]))
+    (2, 3)
+    """
+    if text[-151:-150] != b"]":
+        return None
+    found = _BATCH.search(text, max(0, len(text) - 190), len(text) - 150)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def decode(text: bytes) -> dict[str, Any]:
+    """The record that a line is."""
+    record: dict[str, Any] = orjson.loads(text)
+    return record
+
+
+def effective_time(text: bytes) -> str:
+    """`time` of a line where it has one at the top level, else its `ts`."""
+    if b',"time":"' in text:
+        try:
+            own = orjson.loads(text).get("time")
+        except ValueError:
+            own = None
+        if instants.is_instant(own):
+            return str(own)
+    return ts_of(text)
+
+
+_id_lock = threading.Lock()
+_last_id = 0
+_random: Iterator[int] = iter(())
+
+
+def new_id() -> bytes:
+    """A UUIDv7 (RFC 9562), larger than every one this process made before.
+
+    48 bits of milliseconds, 12 bits of their fraction, 62 random bits; where the clock stands still or steps back,
+    the last one plus a random step.
+
+    >>> new_id() < new_id()
+    True
+    """
+    global _last_id, _random
+    ms, ns = divmod(max(time.time_ns(), 0), 1_000_000)
+    with _id_lock:
+        chance = next(_random, None)
+        if chance is None:
+            _random = iter(struct.unpack("256Q", os.urandom(2048)))
+            chance = next(_random)
+        fresh = ms << 74 | (ns * 4096 // 1_000_000) << 62 | chance >> 2
+        if fresh <= _last_id:
+            fresh = _last_id + 1 + (chance >> 32)
+        _last_id = fresh
+    text = b"%012x7%03x%016x" % (fresh >> 74, fresh >> 62 & 0xFFF, 1 << 63 | fresh & (1 << 62) - 1)
+    return b"%b-%b-%b-%b-%b" % (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
+
+
+def _after_fork() -> None:
+    """A child must not draw the same random bits as its parent, nor wait for a lock that no thread of it holds."""
+    global _id_lock, _random
+    _id_lock = threading.Lock()
+    _random = iter(())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,316 @@
+"""A file of lines: which names belong to a log, what its header says, and in which order the files stand.
+
+::
+
+    audit.jsonl                             the active segment
+    audit.20261121T101112123456Z.jsonl      a sealed one, also with .gz or .zst behind it
+    audit.jsonl.next  .lock  .d/            the next segment while sealing; the lock and the mark; artifacts
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from jsonl_audit import instants, record, storage
+from jsonl_audit.errors import LogError, NewerFormatError
+
+__all__ = ["FORMAT", "Floor", "Header", "Names", "Previous", "header_details", "describe_foreign", "first_line", "is_sealed_name", "parse_header"]
+
+FORMAT = 1
+"""The version of the format that this package writes and reads."""
+HEADER_LIMIT = record.HARD_LIMIT
+
+_STAMP = r"[0-9]{8}T[0-9]{12}Z"
+_COMPRESSED = r"(?:\.gz|\.zst)?"
+_SEALED_ANY = re.compile(rf".+\.{_STAMP}(?:\.[^.]+)?{_COMPRESSED}")
+_LOG_ID = record.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that belong to the log at one path, literally: ``audit.prod.jsonl`` is no part of ``audit.jsonl``.
+
+    >>> names = Names.of("/tmp/audit.jsonl")
+    >>> names.sealed(1_000_000)
+    'audit.19700101T000001000000Z.jsonl'
+    >>> names.stamp_of("audit.19700101T000001000000Z.jsonl.gz")
+    '19700101T000001000000Z'
+    """
+
+    path: str
+    """The active segment: absolute, symlinks resolved."""
+    directory: str
+    stem: str
+    extension: str
+    """With its dot; empty if the name has none."""
+    _pattern: re.Pattern[str] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Names:
+        """The names of the log at `path`; ``~`` is expanded, a symlink is resolved once, now.
+
+        Raises LogError for a path that has the form of a sealed segment's.
+        """
+        given = os.fspath(path)
+        if not isinstance(given, str) or not given or "\0" in given:
+            raise LogError(f"{given!r} is no path of a log; give the active file's, such as 'audit.jsonl'")
+        resolved = os.path.realpath(os.path.expanduser(given))
+        directory, name = os.path.split(resolved)
+        if not name:
+            raise LogError("this is a directory; give the path of a log in it, such as 'audit.jsonl'", path=given)
+        if is_sealed_name(name):
+            raise LogError(
+                "this is the name of a sealed segment, not a log's own; give the path of the active file", path=given
+            )
+        stem, dot, extension = name.rpartition(".")
+        if not stem or not extension:
+            stem, dot, extension = name, "", ""
+        pattern = re.compile(rf"{re.escape(stem)}\.({_STAMP}){re.escape(dot + extension)}{_COMPRESSED}")
+        return cls(resolved, directory, stem, dot + extension, pattern)
+
+    @property
+    def lock(self) -> str:
+        """The lock file; it holds the mark."""
+        return self.path + ".lock"
+
+    @property
+    def next(self) -> str:
+        """The next segment, while one is being sealed."""
+        return self.path + ".next"
+
+    def sealed(self, us: int) -> str:
+        """The name (without directory) of a segment sealed at `us` microseconds since 1970."""
+        return f"{self.stem}.{instants.stamp(us)}{self.extension}"
+
+    def stamp_of(self, name: str) -> str | None:
+        """The time in the name of a sealed segment of this log; None if `name` is none."""
+        found = self._pattern.fullmatch(name)
+        return None if found is None else found[1]
+
+    def list_sealed(self) -> list[str]:
+        """Paths of the sealed segments that are here, by the time in their names, oldest first.
+
+        Where one lies there both compressed and not, only the plain one is listed.
+        """
+        found: dict[str, str] = {}
+        for name in sorted(storage.list_directory(self.directory)):
+            stamp = self.stamp_of(name)
+            if stamp is not None:
+                found.setdefault(stamp, name)
+        return [os.path.join(self.directory, found[stamp]) for stamp in sorted(found)]
+
+
+def is_sealed_name(name: str) -> bool:
+    """Whether a file name has the form of a sealed segment of some log.
+
+    >>> is_sealed_name("audit.20261121T101112123456Z.jsonl"), is_sealed_name("audit.2026.jsonl")
+    (True, False)
+    """
+    return _SEALED_ANY.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """How far the log was purged: `through` of the newest ``audit.purged`` record."""
+
+    segment: int
+    last_seq: int
+    head: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"segment": self.segment, "last_seq": self.last_seq, "head": self.head}
+
+    @classmethod
+    def parse(cls, value: Any) -> Floor | None:
+        """The floor that `value` (JSON) says, None if it says none."""
+        if isinstance(value, dict) and _ints(value, "segment", "last_seq") and _hex(value.get("head")):
+            return cls(value["segment"], value["last_seq"], value["head"])
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What a header says of the segment before its own."""
+
+    name: str
+    first_seq: int
+    last_seq: int
+    bytes: int
+    """Length up to the end of its last committed record."""
+    blake3: str
+    """Of those bytes."""
+    time: tuple[str, str]
+    """The range of its records' effective times."""
+    torn_bytes: int = 0
+    """What stands behind that end; -1: any content or none (a sync had failed)."""
+    torn_blake3: str | None = None
+    damage: tuple[dict[str, Any], ...] = ()
+    damaged: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "name": self.name,
+            "first_seq": self.first_seq,
+            "last_seq": self.last_seq,
+            "bytes": self.bytes,
+            "blake3": self.blake3,
+            "time": list(self.time),
+        }
+        if self.torn_bytes < 0:
+            shown["torn"] = {"unsynced": True}
+        elif self.torn_bytes:
+            shown["torn"] = {"bytes": self.torn_bytes, "blake3": self.torn_blake3}
+        if self.damaged:
+            shown["damage"] = list(self.damage[:16])
+            shown["damaged"] = self.damaged
+        return shown
+
+    @classmethod
+    def parse(cls, value: Any) -> Previous | None:
+        """What `value` (JSON) says, None where it is no such object."""
+        if not isinstance(value, dict) or not _ints(value, "first_seq", "last_seq", "bytes"):
+            return None
+        time = value.get("time")
+        name = value.get("name")
+        if not (isinstance(name, str) and _hex(value.get("blake3")) and isinstance(time, list) and len(time) == 2):
+            return None
+        if not all(instants.is_instant(instant) for instant in time):
+            return None
+        torn_bytes, torn_blake3 = 0, None
+        torn = value.get("torn")
+        if isinstance(torn, dict):
+            if torn.get("unsynced") is True:
+                torn_bytes = -1
+            elif _ints(torn, "bytes"):
+                torn_bytes, torn_blake3 = torn["bytes"], torn.get("blake3")
+        damage = value.get("damage")
+        damage = tuple(entry for entry in damage if isinstance(entry, dict)) if isinstance(damage, list) else ()
+        damaged = value["damaged"] if _ints(value, "damaged") else 0
+        return cls(
+            name,
+            value["first_seq"],
+            value["last_seq"],
+            value["bytes"],
+            value["blake3"],
+            (time[0], time[1]),
+            torn_bytes,
+            torn_blake3 if isinstance(torn_blake3, str) else None,
+            damage,
+            max(damaged, len(damage)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first record of a segment."""
+
+    log: str
+    """The log's UUID."""
+    segment: int
+    """1 for the first."""
+    seq: int
+    ts: str
+    prev: str
+    hash: str
+    size: int
+    """Length of its line in bytes, LF included."""
+    previous: Previous | None
+    purged: Floor | None = None
+    active_missing: bool = False
+    """The active file before this one had been removed."""
+    writer: str = ""
+
+
+def header_details(
+    log: str,
+    segment: int,
+    previous: Previous | None,
+    *,
+    writer: str,
+    purged: Floor | None = None,
+    active_missing: bool = False,
+) -> dict[str, Any]:
+    """`details` of the header of a new segment."""
+    details: dict[str, Any] = {"format": FORMAT, "log": log, "segment": segment, "writer": writer}
+    details["previous"] = None if previous is None else previous.to_dict()
+    if active_missing:
+        details["active"] = "missing"
+    if purged is not None:
+        details["purged"] = purged.to_dict()
+    return details
+
+
+def parse_header(line: bytes) -> Header | None:
+    """The header that a line (LF included) is; None where it is none, or where its own hash is not right.
+
+    Raises NewerFormatError for a header with a right hash and a format that is not known here.
+    """
+    if record.HEAD.match(line) is None or record.type_of(line) != "audit.segment" or not record.own_hash_right(line):
+        return None
+    try:
+        details = record.decode(line).get("details")
+    except ValueError:
+        return None
+    if not isinstance(details, dict) or not _ints(details, "format"):
+        return None
+    if details["format"] != FORMAT:
+        raise NewerFormatError(
+            f"the log has format {details['format']}, this version reads {FORMAT}; use a newer jsonl-audit",
+            expected=FORMAT,
+            actual=details["format"],
+        )
+    log = details.get("log")
+    if not (isinstance(log, str) and _LOG_ID.fullmatch(log) and _ints(details, "segment") and details["segment"] > 0):
+        return None
+    previous = Previous.parse(details.get("previous"))
+    if (previous is None) != (details["segment"] == 1):
+        return None
+    return Header(
+        log=log,
+        segment=details["segment"],
+        seq=record.seq_of(line),
+        ts=record.ts_of(line),
+        prev=record.prev_of(line),
+        hash=line[-67:-3].decode(),
+        size=len(line),
+        previous=previous,
+        purged=Floor.parse(details.get("purged")),
+        active_missing=details.get("active") == "missing",
+        writer=str(details.get("writer", "")),
+    )
+
+
+def first_line(fd: int) -> bytes:
+    """The first line of a file, LF included if it has one; at most the format's limit of it."""
+    text = storage.read(fd, 0, 4096)
+    end = text.find(b"\n")
+    if end < 0 and len(text) == 4096:
+        text += storage.read(fd, 4096, HEADER_LIMIT - 4096)
+        end = text.find(b"\n")
+    return text if end < 0 else text[: end + 1]
+
+
+def describe_foreign(text: bytes) -> str:
+    """What a file that is no log seems to be, by how it begins, and what to do."""
+    if not text:
+        return "the file is empty"
+    if text.startswith(b"\x1f\x8b"):
+        return "this is gzip data, not a log; name the log's own path, or unpack it first"
+    if text.startswith(b"\x28\xb5\x2f\xfd"):
+        return "this is zstd data, not a log; name the log's own path, or unpack it first"
+    if record.HEAD.match(text):
+        return "the first line is no whole header (a record of type audit.segment whose hash is right); run verify"
+    if text.lstrip()[:1] == b"{":
+        return "this is JSON, but not a log of jsonl-audit: no header stands in the first line; choose another path"
+    return "this is not a log: no header stands in the first line; choose another path"
+
+
+def _ints(value: dict[str, Any], *names: str) -> bool:
+    return all(type(value.get(name)) is int and value[name] >= 0 for name in names)
+
+
+def _hex(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None

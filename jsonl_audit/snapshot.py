@@ -1,0 +1,156 @@
+"""The files of one log as they stand at one moment, also while it is written and rotated.
+
+The active file is opened first, then the sealed ones are listed: what is sealed meanwhile is found under the inode
+that is open already. Between the two renames of a sealing, the next segment is the active one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from types import TracebackType
+
+from jsonl_audit import storage
+from jsonl_audit.content import Content
+from jsonl_audit.errors import LogError, StorageError
+from jsonl_audit.segment import Names, is_sealed_name
+
+__all__ = ["Snapshot", "resolve"]
+
+
+def resolve(path: str | os.PathLike[str]) -> str:
+    """The path of a log: a directory that holds exactly one log stands for it.
+
+    Raises LogError for a directory with none or with several.
+    """
+    given = os.path.expanduser(os.fspath(path))
+    if not os.path.isdir(given):
+        return given
+    names = sorted(storage.list_directory(given))
+    locks = [name[:-5] for name in names if name.endswith(".lock")]
+    found = [name for name in names if name in locks] or locks
+    if not found:
+        found = [name for name in names if name.endswith(".jsonl") and not is_sealed_name(name)]
+    if len(found) == 1:
+        return os.path.join(given, found[0])
+    what = f"several logs: {', '.join(found)}; name one of them" if found else "no log; name one by its path"
+    raise LogError(f"this directory holds {what}", path=given)
+
+
+class Snapshot:
+    """The active file, open, and the paths of the sealed ones, oldest first by name.
+
+    `active` is None where it is missing; `is_next` where it still bears the name of the next segment. Raises
+    StorageError where nothing of the log is here or it cannot be read, LogError for a path that is no log's.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.names = Names.of(path)
+        self.is_next = False
+        try:
+            self.active = _open(self.names.path)
+            try:
+                self._list()
+            except BaseException:
+                self.close()
+                raise
+        except NotADirectoryError as error:
+            raise StorageError("no such log: a part of its path is no directory", path=os.fspath(path), errno=error.errno) from error
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise StorageError(f"cannot be read: {error.strerror}", path=error.filename or os.fspath(path), errno=error.errno) from error
+
+    def _list(self) -> None:
+        names = self.names
+        try:
+            self.sealed = names.list_sealed()
+        except FileNotFoundError:
+            self.sealed = []
+        if self.active is not None and self.active.size == 0:
+            again = _open(names.path)  # an empty file counts as missing, unless it was just being replaced
+            if again is not None and again.size > 0:
+                self.active.close()
+                self.active = again
+                self._list()
+                return
+            if again is not None:
+                again.close()
+        if self.active is None or self.active.size == 0:
+            self._look_for_next()
+            if self.active is None and not self.sealed:
+                raise StorageError("no such log", path=names.path, errno=errno.ENOENT)
+        elif _key(names.path) != self.active.key:  # it was sealed meanwhile: what was sealed later is left out
+            for index in range(len(self.sealed) - 1, -1, -1):
+                if _key(self.sealed[index]) == self.active.key:
+                    del self.sealed[index:]
+                    break
+
+    def _look_for_next(self) -> None:
+        following = _open(self.names.next)
+        now = _open(self.names.path)
+        if now is not None and now.size > 0:  # the sealing went on while we looked
+            for content in (following, self.active):
+                if content is not None:
+                    content.close()
+            self.active = now
+            self._list()
+            return
+        if now is not None:
+            now.close()
+        if following is None:
+            return
+        if self._follows(following):
+            if self.active is not None:
+                self.active.close()
+            self.active, self.is_next = following, True
+        else:
+            following.close()
+
+    def _follows(self, following: Content) -> bool:
+        """Whether opening would put this `.next` in place."""
+        try:
+            header = following.header()
+        except LogError:
+            return False
+        if not self.sealed:
+            return header.segment == 1
+        try:
+            with Content(self.sealed[-1]) as newest:
+                before = newest.header()
+                enough = header.previous is not None and newest.size >= header.previous.bytes
+        except (LogError, OSError):
+            return False
+        return (
+            enough
+            and before.log == header.log
+            and before.segment + 1 == header.segment
+            and header.previous is not None
+            and header.previous.first_seq == before.seq
+        )
+
+    def close(self) -> None:
+        """Closes the active file. May be called twice."""
+        if self.active is not None:
+            self.active.close()
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _open(path: str) -> Content | None:
+    try:
+        return Content(path)
+    except FileNotFoundError:
+        return None
+
+
+def _key(path: str) -> tuple[int, int] | None:
+    try:
+        found = storage.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

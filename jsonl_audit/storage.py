@@ -1,0 +1,293 @@
+"""The one door to the operating system: open, read, write, sync, rename, lock.
+
+Everything that touches files goes through this module's functions, called as ``storage.write(…)``, so that a test can
+put a simulated disk in their place. They raise plain OSError; whoever called knows what was being done and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat as stat_module
+import sys
+import time
+from collections.abc import Iterator
+
+__all__ = [
+    "boot_id",
+    "close",
+    "exists",
+    "list_directory",
+    "lock",
+    "make_directory",
+    "open_append",
+    "open_lock",
+    "open_read",
+    "overwrite",
+    "probe",
+    "read",
+    "reading",
+    "rename",
+    "replace",
+    "size",
+    "stat",
+    "sync",
+    "sync_directory",
+    "unlink",
+    "write",
+]
+
+_WINDOWS = sys.platform == "win32"
+_MACOS = sys.platform == "darwin"
+_BINARY = getattr(os, "O_BINARY", 0)
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR)
+
+
+def open_append(path: str, *, create: bool = False, empty: bool = False, mode: int = 0o600) -> int:
+    """A descriptor whose every write lands at the end of the file.
+
+    `create` makes the file with exactly `mode`, whatever the umask; with `empty` what stood in it is dropped.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | _BINARY | _CLOEXEC
+    if create:
+        flags |= os.O_CREAT
+    if empty:
+        flags |= os.O_TRUNC
+    fd = os.open(path, flags, mode)
+    if create and not _WINDOWS:
+        try:
+            os.fchmod(fd, mode)
+        except BaseException:
+            os.close(fd)
+            raise
+    return fd
+
+
+def open_read(path: str) -> int:
+    """A descriptor for reading a regular file; a device, a pipe or a directory is refused without waiting for it."""
+    fd = os.open(path, os.O_RDONLY | _BINARY | _CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return fd
+
+
+def read(fd: int, offset: int, count: int) -> bytes:
+    """Up to `count` bytes from `offset`; fewer only at the end of the file."""
+    if _WINDOWS:
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.read(fd, count)
+    data = os.pread(fd, count, offset)
+    if len(data) in (0, count):
+        return data
+    parts = [data]  # a short read before the end: signals, network file systems, more than 2 GiB
+    got = len(data)
+    while got < count and (data := os.pread(fd, count - got, offset + got)):
+        parts.append(data)
+        got += len(data)
+    return b"".join(parts)
+
+
+def write(fd: int, data: bytes) -> None:
+    """All of `data` at the end; a short write is completed. After an error any part of it may stand in the file."""
+    done = os.write(fd, data)
+    while done < len(data):
+        done += os.write(fd, memoryview(data)[done:])
+
+
+def overwrite(fd: int, offset: int, data: bytes) -> None:
+    """`data` at `offset`: for the mark in the lock file, the only thing that is ever written over."""
+    if _WINDOWS:
+        os.lseek(fd, offset, os.SEEK_SET)
+        os.write(fd, data)
+    else:
+        os.pwrite(fd, data, offset)
+
+
+def sync(fd: int) -> None:
+    """Returns when the file's bytes, and its size, are on the disk itself."""
+    if _MACOS:
+        import fcntl
+
+        try:
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync alone leaves the drive's own cache unwritten there
+            return
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
+def sync_directory(path: str) -> None:
+    """Returns when the directory's entries are on the disk. Windows has no such call and needs none."""
+    if _WINDOWS:
+        return
+    fd = os.open(path, os.O_RDONLY | _CLOEXEC | getattr(os, "O_DIRECTORY", 0))
+    try:
+        if _MACOS:
+            sync(fd)
+        else:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def close(fd: int) -> None:
+    """Gives the descriptor back; with the last one of a lock file the lock goes too."""
+    os.close(fd)
+
+
+def stat(where: int | str) -> os.stat_result:
+    """What the system knows of a descriptor or a path (a symlink is followed)."""
+    return os.stat(where)
+
+
+def size(where: int | str) -> int:
+    """Length in bytes."""
+    return os.stat(where).st_size
+
+
+def exists(path: str) -> bool:
+    """Whether the name is taken, be it by a dangling symlink."""
+    return os.path.lexists(path)
+
+
+def list_directory(path: str) -> list[str]:
+    """The names in a directory."""
+    return os.listdir(path)
+
+
+def rename(source: str, target: str) -> None:
+    """Gives a file a new name that must be free. Under the log's lock nobody else takes it meanwhile."""
+    if exists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    os.rename(source, target)
+
+
+def replace(source: str, target: str) -> None:
+    """Gives a file a new name, in place of what stood there."""
+    os.replace(source, target)
+
+
+def unlink(path: str) -> None:
+    """Removes a name."""
+    os.unlink(path)
+
+
+def make_directory(path: str) -> None:
+    """The directory, with every missing one above it, each 0700 whatever the umask and on the disk."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        above = os.path.dirname(path)
+        if above == path:
+            break
+        path = above
+    for directory in reversed(missing):
+        os.mkdir(directory, 0o700)
+        if not _WINDOWS:
+            os.chmod(directory, 0o700)
+        with contextlib.suppress(OSError):  # a parent that may not be read can still be written
+            sync_directory(os.path.dirname(directory) or ".")
+
+
+def open_lock(path: str, mode: int = 0o600) -> int:
+    """A descriptor for the lock file, which is made if it is not there and is never removed."""
+    flags = os.O_RDWR | _BINARY | _CLOEXEC
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        fd = os.open(path, flags | os.O_CREAT, mode)
+    if not _WINDOWS:
+        os.fchmod(fd, mode)
+    return fd
+
+
+def lock(fd: int, timeout: float = 0.0) -> bool:
+    """Takes the exclusive lock of a lock file within `timeout` seconds; False if somebody else kept it.
+
+    The lock belongs to the open file: it goes when the process does, and a forked child that closes its copy leaves
+    the parent's alone (unlocking would free both). Raises OSError where the file system has no locks.
+    """
+    import portalocker
+
+    flags = portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
+    # A verifier asks for an instant whether the lock is held (`probe`): that must not look like a second writer.
+    deadline = time.monotonic() + max(timeout, 0.02)
+    pause = 0.001
+    while True:
+        try:
+            portalocker.lock(fd, flags)
+            return True
+        except portalocker.AlreadyLocked:
+            pass
+        except portalocker.LockException as error:
+            cause = next((part for part in (*error.args, error.__cause__) if isinstance(part, OSError)), None)
+            number = (cause.errno if cause else None) or errno.ENOLCK
+            raise OSError(number, os.strerror(number)) from error
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(pause, left))
+        pause = min(pause * 2, 0.05)
+
+
+def probe(path: str) -> bool:
+    """Whether somebody holds the lock of this lock file right now."""
+    import portalocker
+
+    try:
+        fd = os.open(path, os.O_RDONLY | _BINARY | _CLOEXEC)
+    except OSError:
+        return False
+    try:
+        portalocker.lock(fd, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.AlreadyLocked:
+        return True
+    except (portalocker.LockException, ImportError):
+        return False
+    finally:
+        os.close(fd)
+    return False
+
+
+def boot_id() -> str:
+    """What tells this run of the operating system from every other; empty where that is not known."""
+    global _boot
+    if _boot is None:
+        _boot = ""
+        with contextlib.suppress(OSError, AttributeError, ValueError):
+            if sys.platform == "linux":
+                with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+                    _boot = file.read().decode("ascii").strip()
+            elif _MACOS:
+                _boot = _sysctl(b"kern.bootsessionuuid")
+    return _boot
+
+
+_boot: str | None = None
+
+
+def _sysctl(name: bytes) -> str:
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    text = ctypes.create_string_buffer(64)
+    length = ctypes.c_size_t(64)
+    libc.sysctlbyname(name, text, ctypes.byref(length), None, 0)
+    return text.value.decode("ascii")
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[int]:
+    """`open_read` for the length of a `with`."""
+    fd = open_read(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
