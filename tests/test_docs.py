@@ -1,0 +1,162 @@
+"""The documentation is true: examples run, hashes are right, nothing public is left out, links lead on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DOCS = REPOSITORY / "docs"
+FORMAT = DOCS / "format.md"
+README = REPOSITORY / "README.md"
+PAGES = [README, *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
+
+_FENCE = re.compile(r"^```(?P<language>[\w-]*)[^\n]*\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]\n]*\]\((?!https?:|mailto:)(?P<target>[^)\s]+)\)")
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    return [m["code"] for m in _FENCE.finditer(page.read_text("utf-8")) if m["language"] == language]
+
+
+def _anchors(page: Path) -> set[str]:
+    """What a link may point to within a page: its headings, as GitHub and MyST spell them, and labels."""
+    text = _FENCE.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#{1,3} (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r"^\(([\w-]+)\)=$", text, re.MULTILINE))
+
+
+# -- the worked example of the format -------------------------------------------------------------
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """The three lines of the worked example, saved as the page tells the reader to."""
+    path = tmp_path / "audit.jsonl"
+    path.write_text(_blocks(FORMAT, "json")[0], "utf-8")
+    return path
+
+
+def test_each_line_of_the_worked_example_hashes_and_links_as_the_page_says(example: Path) -> None:
+    before = "0" * 64
+    lines = example.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 3
+    for seq, line in enumerate(lines, 1):
+        record = json.loads(line)
+        assert list(record)[:4] == ["seq", "ts", "id", "type"]
+        assert record["seq"] == seq
+        assert line[-150:-141] == b',"prev":"'
+        assert line[-77:-67] == b'","hash":"'
+        assert line[-141:-77].decode() == record["prev"] == before
+        assert line[-67:-3].decode() == record["hash"] == blake3(line[:-76]).hexdigest()
+        before = record["hash"]
+
+
+def test_the_worked_example_has_the_lengths_and_the_digest_that_the_page_names(example: Path) -> None:
+    page = FORMAT.read_text("utf-8")
+    second = example.read_bytes().splitlines(keepends=True)[1]
+    assert f"The second line is {len(second)} bytes long" in page
+    assert f"its first {len(second[:-76])} are hashed" in page
+    previous = json.loads(_blocks(FORMAT, "json")[1])
+    assert previous["bytes"] == example.stat().st_size
+    assert previous["blake3"] == blake3(example.read_bytes()).hexdigest()
+    records = [json.loads(line) for line in example.read_text("utf-8").splitlines()]
+    times = [record.get("time", record["ts"]) for record in records]
+    assert previous["time"] == [min(times), max(times)]
+
+
+@pytest.mark.skipif(not shutil.which("b3sum"), reason="b3sum is not installed")
+def test_the_shell_lines_of_the_format_page_print_what_the_page_shows(example: Path) -> None:
+    commands = _blocks(FORMAT, "sh")
+    shown = _blocks(FORMAT, "text")[-len(commands) :]
+    for command, output in zip(commands, shown, strict=True):
+        run = subprocess.run(
+            ["sh", "-c", command], cwd=example.parent, capture_output=True, text=True, check=True
+        )
+        assert run.stdout == output
+
+
+# -- examples and links ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_the_python_examples_of_a_page_run_one_after_another(page: Path, tmp_path: Path) -> None:
+    blocks = _blocks(page, "python")
+    if not blocks:
+        pytest.skip("no Python on this page")
+    script = tmp_path / "page.py"
+    script.write_text("\n".join(blocks), "utf-8")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text("utf-8"))
+    broken = []
+    for target in (m["target"] for m in _LINK.finditer(text)):
+        file, _, anchor = target.partition("#")
+        found = (page.parent / file).resolve() if file else page
+        if not found.exists() or (anchor and found.suffix == ".md" and anchor not in _anchors(found)):
+            broken.append(target)
+    assert not broken
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    reached, waiting = set(), [DOCS / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        listed = re.findall(r"^```\{toctree\}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        names = [line for block in listed for line in block.splitlines() if line and line[0] != ":"]
+        waiting += [(page.parent / f"{name}.md").resolve() for name in names]
+    assert reached == {page for page in PAGES if page != README}
+
+
+# -- nothing public is left out -------------------------------------------------------------------
+
+
+def test_every_module_of_the_package_has_its_line_in_the_architecture() -> None:
+    text = (DOCS / "explanation" / "architecture.md").read_text("utf-8")
+    entries = (REPOSITORY / "jsonl_audit").iterdir()
+    rooms = {
+        f"{entry.name}/" if entry.is_dir() else entry.name
+        for entry in entries
+        if entry.name not in {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
+    }
+    assert {room for room in rooms if room not in text} == set()
+
+
+# -- the README is what CI runs -------------------------------------------------------------------
+
+
+def _first_line_with(words: str) -> str:
+    return next(line for line in README.read_text("utf-8").splitlines() if words in line)
+
+
+@pytest.mark.parametrize("words", ["jsonl-audit demo", "-m pytest"])
+def test_the_first_line_of_the_readme_with_a_command_is_that_command_whole(words: str) -> None:
+    line = _first_line_with(words)
+    assert any(line in block.splitlines() for block in _blocks(README, "sh"))
+    assert line.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+
+
+def test_ci_takes_both_commands_from_the_readme() -> None:
+    script = (REPOSITORY / ".ci" / "run").read_text("utf-8")
+    for words in ("jsonl-audit demo", "-m pytest"):
+        assert f"readme_command '{words}'" in script
