@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import enum
 import json
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import UUID
 
 import pytest
 from blake3 import blake3
+
+from jsonl_audit import errors, record
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -88,6 +96,55 @@ def test_the_shell_lines_of_the_format_page_print_what_the_page_shows(example: P
         assert run.stdout == output
 
 
+# -- tables of odd values -------------------------------------------------------------------------
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int
+
+
+def _rows(heading: str) -> list[tuple[str, str]]:
+    """The rows of the table under a heading of the page on odd values, both cells without backquotes."""
+    page = (DOCS / "reference" / "values.md").read_text("utf-8")
+    section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(.+)` \| `(.+)` \|$", section, re.MULTILINE)
+
+
+def _value(expression: str) -> Any:
+    names = {
+        "Color": Color, "Decimal": Decimal, "Point": Point, "PurePosixPath": PurePosixPath, "UUID": UUID,
+        "date": datetime.date, "datetime": datetime.datetime, "timezone": datetime.timezone,
+    }  # fmt: skip
+    return eval(expression, names)  # noqa: S307 - a cell of our own page
+
+
+@pytest.mark.parametrize(("expression", "form"), _rows("Values"))
+def test_an_odd_value_takes_the_form_that_the_page_shows(expression: str, form: str) -> None:
+    assert _recorded({"details": {"value": _value(expression)}})["details"]["value"] == json.loads(form)
+
+
+@pytest.mark.parametrize(("expression", "form"), _rows("Keys"))
+def test_an_odd_key_becomes_what_the_page_shows(expression: str, form: str) -> None:
+    assert list(_recorded({"details": {_value(expression): 0}})["details"]) == [json.loads(form)]
+
+
+@pytest.mark.parametrize(("event", "members"), _rows("Reserved names"))
+def test_a_reserved_name_goes_where_the_page_says(event: str, members: str) -> None:
+    assert _recorded(_value(event)) == json.loads(members)
+
+
+def _recorded(event: dict[Any, Any]) -> dict[str, Any]:
+    """The members that an event of the caller's has in the record."""
+    members = record.encode(event).members.decode()
+    return json.loads("{" + members[1:] + "}")
+
+
 # -- examples and links ---------------------------------------------------------------------------
 
 
@@ -140,6 +197,11 @@ def test_every_module_of_the_package_has_its_line_in_the_architecture() -> None:
         if entry.name not in {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
     }
     assert {room for room in rooms if room not in text} == set()
+
+
+def test_every_error_has_its_row() -> None:
+    page = (DOCS / "reference" / "errors.md").read_text("utf-8")
+    assert [name for name in errors.__all__ if f"`{name}`" not in page] == []
 
 
 # -- the README is what CI runs -------------------------------------------------------------------
