@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import enum
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -148,18 +149,53 @@ def _recorded(event: dict[Any, Any]) -> dict[str, Any]:
 # -- examples and links ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "python")], ids=_name)
 def test_the_python_examples_of_a_page_run_one_after_another(page: Path, tmp_path: Path) -> None:
-    blocks = _blocks(page, "python")
-    if not blocks:
-        pytest.skip("no Python on this page")
     script = tmp_path / "page.py"
-    script.write_text("\n".join(blocks), "utf-8")
+    script.write_text("\n".join(_blocks(page, "python")), "utf-8")
     run = subprocess.run(
         [sys.executable, "-W", "error", script],
         cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
+
+
+def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a shell line of a page as a reader would: this package's command first on PATH, plain output."""
+    home = folder / ".home"
+    home.mkdir(exist_ok=True)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder, env={"PATH": path, "HOME": str(home), "LC_ALL": "C.UTF-8", "COLUMNS": "100", "TZ": "UTC"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+
+
+def _sessions(page: Path) -> list[tuple[str, str]]:
+    """The commands of a page's console blocks, each with the output that the page shows behind it."""
+    found = []
+    for block in _blocks(page, "console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            while command.endswith("\\"):
+                more, _, output = output.partition("\n")
+                command = f"{command}\n{more.removeprefix('> ')}"
+            found.append((command, output))
+    return found
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "console")], ids=_name)
+def test_the_sessions_of_a_page_go_as_it_shows(page: Path, tmp_path: Path) -> None:
+    """What differs from run to run stands as an ellipsis in the page, and fits anything."""
+    shutil.copy(DOCS / "tutorial" / "events.jsonl", tmp_path)
+    for command, shown in _sessions(page):
+        needed = {"jq", "b3sum"} & set(re.findall(r"\w+", command))
+        if any(not shutil.which(tool) for tool in needed):
+            pytest.skip(f"{' and '.join(sorted(needed))} not installed")
+        said = "".join(f"{line.rstrip()}\n" for line in _shell(command, tmp_path).stdout.splitlines())
+        pattern = ".*?".join(re.escape(piece) for piece in shown.split("…"))
+        assert re.fullmatch(pattern, said, re.DOTALL), f"$ {command}\n{said}\n--- the page shows\n{shown}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

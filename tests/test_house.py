@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"log"},
     {"writer", "reader", "verifier"},
     {"snapshot"},
-    {"scan", "content"},
+    {"scan", "content", "mark"},
     {"segment", "rules"},
     {"record"},
     {"values", "instants"},
