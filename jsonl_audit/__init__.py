@@ -1,3 +1,106 @@
-"""An append-only audit log: JSON lines, chained by BLAKE3."""
+"""An append-only audit log: JSON lines, chained with BLAKE3, that prove afterwards that nothing was changed.
+
+>>> import tempfile, pathlib
+>>> from jsonl_audit import AuditLog, query, verify
+>>> path = pathlib.Path(tempfile.mkdtemp()) / "audit.jsonl"
+>>> with AuditLog(path) as log:
+...     receipt = log.append("exec.completed", actor={"id": "u1"}, outcome="success")
+>>> [record["actor"]["id"] for record in query(path, type="exec.*")]
+['u1']
+>>> verify(path).verdict
+'intact'
+
+Names are imported when they are first used: a program that only appends never loads the readers or the verifier.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from jsonl_audit import aio
+    from jsonl_audit.errors import (
+        AuditError,
+        ClosedError,
+        EventError,
+        EventTooLargeError,
+        LockedError,
+        LogError,
+        NewerFormatError,
+        NotALogError,
+        QueryError,
+        ReservedTypeError,
+        SealError,
+        StorageError,
+        SyncError,
+        WriteError,
+        WrongLogError,
+    )
+    from jsonl_audit.log import AuditLog
+    from jsonl_audit.persistence import FileSettings, Persistence
+    from jsonl_audit.reader import follow, get, query, tail
+    from jsonl_audit.verifier import Finding, Note, Report, verify
+    from jsonl_audit.writer.chain import Receipt
+
+__all__ = [
+    "AuditError",
+    "AuditLog",
+    "ClosedError",
+    "EventError",
+    "EventTooLargeError",
+    "FileSettings",
+    "Finding",
+    "LockedError",
+    "LogError",
+    "NewerFormatError",
+    "NotALogError",
+    "Note",
+    "Persistence",
+    "QueryError",
+    "Receipt",
+    "Report",
+    "ReservedTypeError",
+    "SealError",
+    "StorageError",
+    "SyncError",
+    "WriteError",
+    "WrongLogError",
+    "aio",
+    "follow",
+    "get",
+    "query",
+    "tail",
+    "verify",
+]
+
+_HOMES = {
+    "AuditLog": "log",
+    "FileSettings": "persistence",
+    "Finding": "verifier",
+    "Note": "verifier",
+    "Persistence": "persistence",
+    "Receipt": "writer.chain",
+    "Report": "verifier",
+    "aio": "aio",
+    "follow": "reader",
+    "get": "reader",
+    "query": "reader",
+    "tail": "reader",
+    "verify": "verifier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = _HOMES.get(name, "errors")
+    module = import_module(f"{__name__}.{home}")
+    value = module if home == name else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *globals()})

@@ -34,7 +34,7 @@ class Names:
     """The names that belong to the log at one path, literally: ``audit.prod.jsonl`` is no part of ``audit.jsonl``.
 
     >>> names = Names.of("/tmp/audit.jsonl")
-    >>> names.sealed(1_000_000)
+    >>> names.sealed("19700101T000001000000Z")
     'audit.19700101T000001000000Z.jsonl'
     >>> names.stamp_of("audit.19700101T000001000000Z.jsonl.gz")
     '19700101T000001000000Z'
@@ -81,9 +81,9 @@ class Names:
         """The next segment, while one is being sealed."""
         return self.path + ".next"
 
-    def sealed(self, us: int) -> str:
-        """The name (without directory) of a segment sealed at `us` microseconds since 1970."""
-        return f"{self.stem}.{instants.stamp(us)}{self.extension}"
+    def sealed(self, stamp: str) -> str:
+        """The name (without directory) of a segment sealed at the time `stamp`."""
+        return f"{self.stem}.{stamp}{self.extension}"
 
     def stamp_of(self, name: str) -> str | None:
         """The time in the name of a sealed segment of this log; None if `name` is none."""

@@ -42,15 +42,17 @@ _WINDOWS = sys.platform == "win32"
 _MACOS = sys.platform == "darwin"
 _BINARY = getattr(os, "O_BINARY", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+OPEN_FILES_MOVE = not _WINDOWS
+"""Whether a file can be renamed while it is open."""
 _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR)
 
 
 def open_append(path: str, *, create: bool = False, empty: bool = False, mode: int = 0o600) -> int:
-    """A descriptor whose every write lands at the end of the file.
+    """A descriptor whose every write lands at the end of the file; it can be read too, even once the name is gone.
 
     `create` makes the file with exactly `mode`, whatever the umask; with `empty` what stood in it is dropped.
     """
-    flags = os.O_WRONLY | os.O_APPEND | _BINARY | _CLOEXEC
+    flags = os.O_RDWR | os.O_APPEND | _BINARY | _CLOEXEC
     if create:
         flags |= os.O_CREAT
     if empty:

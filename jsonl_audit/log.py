@@ -1,0 +1,216 @@
+"""AuditLog: one log, opened for appending and read through the same object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from jsonl_audit import record
+from jsonl_audit.errors import EventError
+from jsonl_audit.segment import Names
+from jsonl_audit.writer.appender import Appender, Settings
+from jsonl_audit.writer.chain import Receipt
+
+if TYPE_CHECKING:
+    from jsonl_audit.verifier import Report
+
+__all__ = ["AuditLog"]
+
+
+class AuditLog:
+    """An append-only, hash-chained log of JSON lines.
+
+    Opening creates the log, or recovers what a crash left and goes on; it takes the log's lock, and a second writer
+    is refused. Folders that are missing are made, 0700. Threads may share one AuditLog.
+
+    :param path: the active file; ``~`` is expanded, a symlink is resolved once.
+    :param max_bytes: a segment is sealed before a commit would make it longer than this; None or 0 for never. A
+        record or a batch is never split.
+    :param fsync: when a commit counts as done. ``"always"``: it is on disk, its directory entry too.
+        ``"interval"``: it is written; a background sync follows within `sync_interval` seconds, and a power cut may
+        take what was appended since the last one. ``"never"``: it is written; the system decides when it reaches
+        the disk. Sealing and closing sync in every mode; a killed process loses nothing in any mode.
+    :param sync_interval: seconds, for ``fsync="interval"``.
+    :param lock_timeout: how many seconds to wait for another writer to let go; none by default.
+    :param on_error: what happens to an event that cannot be written: ``"raise"``.
+    :param redact: None: events are written as they are given.
+    :param mode: the permissions of new files, whatever the umask.
+    :param line_limit: the longest line in bytes, LF included, up to 16 MiB.
+
+    Raises :class:`~jsonl_audit.LockedError` if another appender has the log,
+    :class:`~jsonl_audit.NotALogError`, :class:`~jsonl_audit.NewerFormatError` or
+    :class:`~jsonl_audit.WrongLogError` for files that cannot be gone on from (nothing is written then),
+    :class:`~jsonl_audit.StorageError` where the system refuses.
+
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "audit.jsonl"
+    >>> with AuditLog(path) as log:
+    ...     receipt = log.append("exec.completed", actor={"id": "u1"}, outcome="success")
+    ...     receipt.seq, log.last_seq == receipt.seq, log.head == receipt.hash
+    (2, True, True)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int | None = 100 * 2**20,
+        fsync: str = "always",
+        sync_interval: float = 1.0,
+        shared: bool = False,
+        lock_timeout: float | None = None,
+        on_error: str = "raise",
+        redact: None = None,
+        mode: int = 0o600,
+        line_limit: int = record.LINE_LIMIT,
+    ) -> None:
+        if fsync not in ("always", "interval", "never"):
+            raise ValueError(f"fsync is 'always', 'interval' or 'never', not {fsync!r}")
+        if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
+            raise ValueError(f"max_bytes is a number of bytes, 0 or None for no limit, not {max_bytes!r}")
+        if not sync_interval > 0:
+            raise ValueError(f"sync_interval is a number of seconds above 0, not {sync_interval!r}")
+        if lock_timeout is not None and not lock_timeout >= 0:
+            raise ValueError(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout!r}")
+        if not 1024 <= line_limit <= record.HARD_LIMIT:
+            raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
+        if shared:
+            raise ValueError("shared=True is not available in this version: one appender at a time")
+        if on_error != "raise":
+            raise ValueError(f"on_error is 'raise', not {on_error!r}")
+        if redact is not None:
+            raise ValueError(f"redact is None in this version, not {redact!r}")
+        self._line_limit = line_limit
+        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout or 0.0, mode)
+        self._appender = Appender(Names.of(path), settings)
+
+    @property
+    def path(self) -> str:
+        """The active file: absolute, symlinks resolved."""
+        return self._appender.names.path
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What opening and going on found that a person should know, a sentence each; also sent to the logger."""
+        return tuple(self._appender.notes)
+
+    @property
+    def last_seq(self) -> int:
+        """seq of the newest record, the engine's own records included."""
+        return self._appender.last.seq
+
+    @property
+    def head(self) -> str:
+        """hash of the newest record: kept elsewhere, it is an anchor."""
+        return self._appender.last.hash
+
+    def append(self, event: Mapping[str, Any] | str, /, **members: Any) -> Receipt:
+        """Commits one event and returns when it is as durable as `fsync` says.
+
+        :param event: a mapping, or the event's type; `members` are added to it.
+
+        Raises :class:`~jsonl_audit.EventError` if the event is refused (its type is no type name or the engine's
+        own, its line is too long): nothing was written. Raises :class:`~jsonl_audit.WriteError` or
+        :class:`~jsonl_audit.SyncError` if the event is not known to be recorded.
+        """
+        return self._appender.append(record.encode(_event(event, members), self._line_limit))
+
+    log = append
+    """An alias of :meth:`append`."""
+
+    def append_many(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+        """Commits all of the events in one write and one sync, or none of them: also for readers, also after a crash.
+
+        Raises as :meth:`append` does; an EventError says which event, and nothing of the batch was written. A batch
+        holds at most 16 MiB.
+        """
+        bodies = self._encoded(events)
+        return self._appender.commit([bodies]) if bodies else []
+
+    def append_group(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+        """Commits the events in one write and one sync, each for itself: a crash may keep the first of them.
+
+        What :meth:`append` in a loop does, at the price of one sync.
+        """
+        bodies = self._encoded(events)
+        return self._appender.commit([[body] for body in bodies]) if bodies else []
+
+    def _encoded(self, events: Iterable[Mapping[str, Any]]) -> list[record.Body]:
+        bodies = []
+        for number, event in enumerate(events, 1):
+            try:
+                bodies.append(record.encode(_event(event, {}), self._line_limit))
+            except EventError as error:
+                error.message = f"event {number}: {error.message}; nothing of it or of the others was written"
+                raise
+        return bodies
+
+    def flush(self) -> None:
+        """Returns when everything committed is on disk, in every mode. Raises SyncError."""
+        self._appender.flush()
+
+    def rotate(self) -> str | None:
+        """Seals the active segment now. Returns the path it has from now on; None if it held nothing to seal.
+
+        Raises :class:`~jsonl_audit.SealError`; then the log goes on in the same file.
+        """
+        return self._appender.rotate()
+
+    def close(self) -> None:
+        """Syncs, and lets the next writer in. May be called twice. Raises SyncError if the last sync fails."""
+        self._appender.close()
+
+    def tail(self, n: int = 10, **filters: Any) -> list[dict[str, Any]]:
+        """The last `n` records, oldest of them first; see :func:`jsonl_audit.tail`."""
+        from jsonl_audit import reader
+
+        return reader.tail(self.path, n, **filters)
+
+    def query(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """The records that match, lazily; see :func:`jsonl_audit.query`."""
+        from jsonl_audit import reader
+
+        return reader.query(self.path, **filters)
+
+    def verify(self, *, full: bool = False) -> Report:
+        """What a verifier says of this log now; see :func:`jsonl_audit.verify`."""
+        from jsonl_audit import verifier
+
+        return verifier.verify(self.path, full=full)
+
+    def persist(self, event: Mapping[str, Any]) -> Receipt:
+        """:meth:`append`, under the name of :class:`jsonl_audit.Persistence`."""
+        return self.append(event)
+
+    def persist_batch(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+        """:meth:`append_many`, under the name of :class:`jsonl_audit.Persistence`."""
+        return self.append_many(events)
+
+    def last_sequence(self) -> int:
+        """:attr:`last_seq`, under the name of :class:`jsonl_audit.Persistence`."""
+        return self.last_seq
+
+    def verify_integrity(self) -> Report:
+        """:meth:`verify` with ``full=True``, under the name of :class:`jsonl_audit.Persistence`."""
+        return self.verify(full=True)
+
+    def __enter__(self) -> AuditLog:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<AuditLog {self.path!r}{' closed' if self._appender.closed else ''}>"
+
+
+def _event(event: Any, members: dict[str, Any]) -> Mapping[Any, Any]:
+    if isinstance(event, str):
+        if "type" in members:
+            raise EventError("the type is given twice: as the event and as a member")
+        return {"type": event, **members}
+    if not isinstance(event, Mapping):
+        raise EventError(f"an event is a mapping or a type name, not {type(event).__name__}", actual=type(event).__name__)
+    return {**event, **members} if members else event

@@ -1,0 +1,107 @@
+"""The mark in the lock file: how far the log is known to be on disk, and who holds the lock.
+
+The lock file is two lines of fixed length. The first is the mark, JSON with a checksum over itself; where it cannot be
+read, or the sum is wrong, it promises nothing. The second says who holds the lock. Both are written over in place.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import orjson
+from blake3 import blake3
+
+from jsonl_audit import storage
+from jsonl_audit.segment import Floor
+
+__all__ = ["Mark", "read", "read_holder", "write", "write_holder"]
+
+LENGTH = 1024
+"""Of each of the two lines, in bytes, LF included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a writer last knew to be on disk. It is written after a successful sync, never before."""
+
+    boot: str
+    """The run of the operating system that it was written in; empty where that is not known."""
+    log: str
+    segment: int
+    inode: tuple[int, int]
+    """Device and inode of the active file: a copy has others, and of it the mark says nothing."""
+    synced: int
+    """The end of a commit that is on disk, in bytes from the segment's start."""
+    hash: str
+    """Of the record that ends there."""
+    purged: Floor | None = None
+    failed: bool = False
+    """A sync failed: what stands behind `synced` may be anything or nothing."""
+    acknowledged: int = 0
+    """The highest seq that had been acknowledged when the sync failed."""
+    fsync: str = "always"
+    """The mode that the writer ran in: whether records behind `synced` may have been acknowledged."""
+
+    def encode(self) -> bytes:
+        """The line of this mark."""
+        body = orjson.dumps(asdict(self))
+        text = b'%b,"check":"%b"}' % (body[:-1], blake3(body).hexdigest().encode())
+        return text.ljust(LENGTH - 1) + b"\n"
+
+    @classmethod
+    def decode(cls, text: bytes) -> Mark | None:
+        """The mark of a line; None where it promises nothing.
+
+        >>> mark = Mark("b", "l", 1, (8, 1), 300, "0" * 64)
+        >>> Mark.decode(mark.encode()) == mark, Mark.decode(mark.encode().replace(b"300", b"400"))
+        (True, None)
+        """
+        text = text[:LENGTH].rstrip()
+        body, _, check = text.rpartition(b',"check":"')
+        if not body or check != blake3(body + b"}").hexdigest().encode() + b'"}':
+            return None
+        try:
+            found = orjson.loads(body + b"}")
+            found["purged"] = Floor.parse(found["purged"])
+            found["inode"] = tuple(found["inode"])
+            return cls(**found)
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+def read(path: str) -> Mark | None:
+    """The mark in the lock file at `path`; None where there is none that promises anything."""
+    try:
+        with storage.reading(path) as fd:
+            return Mark.decode(storage.read(fd, 0, LENGTH))
+    except OSError:
+        return None
+
+
+def write(fd: int, mark: Mark) -> None:
+    """Puts the mark into the lock file."""
+    storage.overwrite(fd, 0, mark.encode())
+
+
+def read_holder(path: str) -> dict[str, Any]:
+    """Who said last that it holds the lock: pid, host, program, since. Empty where nobody did."""
+    try:
+        with storage.reading(path) as fd:
+            found = orjson.loads(storage.read(fd, LENGTH, LENGTH))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_holder(fd: int) -> None:
+    """Says in the lock file that this process holds it."""
+    since = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    program = " ".join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:3]]) if sys.argv else "python"
+    holder = {"pid": os.getpid(), "host": platform.node(), "program": program[:200], "since": since}
+    text = orjson.dumps(holder, default=str, option=orjson.OPT_NON_STR_KEYS)
+    storage.overwrite(fd, LENGTH, text[: LENGTH - 1].ljust(LENGTH - 1) + b"\n")

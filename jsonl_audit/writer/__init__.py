@@ -1,0 +1,1 @@
+"""What writes: the appender, sealing and recovery. One process at a time, under the lock."""

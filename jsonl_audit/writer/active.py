@@ -1,0 +1,152 @@
+"""The active segment as the one who writes it knows it: where the chain is, and what sealing must say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blake3 import blake3
+
+from jsonl_audit import instants, storage
+from jsonl_audit.record import Body
+from jsonl_audit.scan import WINDOW, Link, Walk
+from jsonl_audit.segment import Floor, Header, Names, Previous
+
+__all__ = ["Active"]
+
+DIGEST_BLOCK = 256 * 1024
+"""Lines are hashed for the segment's digest in blocks of this size: far quicker than one by one."""
+
+
+class Active:
+    """An open active segment.
+
+    A segment that this writer began is digested as it is written. One that it reopened has to be walked before it can
+    be sealed: the digest is never of bytes read back unchecked. `catch_up` does that in slices.
+    """
+
+    __slots__ = (
+        "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log", "low", "pending",
+        "pending_bytes", "segment", "seq", "size", "synced", "synced_head", "ts", "us", "walk",
+    )  # fmt: skip
+
+    def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
+        self.fd = fd
+        found = storage.stat(fd)
+        self.key = (found.st_dev, found.st_ino)
+        self.log = header.log
+        self.segment = header.segment
+        self.first_seq = header.seq
+        self.seq, self.head, self.ts = link
+        self.us = instants.micros(link.ts)
+        self.size = size
+        self.floor = floor
+        self.synced = 0
+        self.synced_head = ""
+        self.low = self.high = header.ts
+        self.hasher: Any = None
+        self.pending: list[bytes] = []
+        self.pending_bytes = 0
+        self.walk: Walk | None = Walk(strict=False, digest=True, times=True)
+        self.damage: list[dict[str, Any]] = []
+        self.damaged = 0
+
+    @property
+    def link(self) -> Link:
+        """The last record."""
+        return Link(self.seq, self.head, self.ts)
+
+    @property
+    def has_records(self) -> bool:
+        """Whether anything but the header stands in it."""
+        return self.seq > self.first_seq
+
+    def began(self, line: bytes) -> None:
+        """Says that this writer wrote the header `line`: nothing of the segment needs to be walked."""
+        self.walk = None
+        self.hasher = blake3(line)
+
+    def walked(self, walk: Walk) -> None:
+        """Takes over from a walk that has come to the end of what is committed."""
+        self.hasher = walk.hasher()
+        self.walk = None
+        if walk.time is not None:
+            self.low, self.high = walk.time
+        self.damaged = walk.damaged
+        self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
+
+    def wrote(self, lines: bytes, link: Link, us: int, bodies: list[Body]) -> None:
+        """Says that `lines` stand in the file now."""
+        self.size += len(lines)
+        self.seq, self.head, self.ts = link
+        self.us = us
+        for body in bodies:
+            if body.time is not None:
+                self.low = min(self.low, body.time)
+                self.high = max(self.high, body.time)
+        if self.walk is None:
+            self.pending.append(lines)
+            self.pending_bytes += len(lines)
+            if self.pending_bytes >= DIGEST_BLOCK:
+                self.digest_pending()
+
+    def digest_pending(self) -> None:
+        """Takes what was written since the last time into the digest."""
+        if self.pending:
+            self.hasher.update(b"".join(self.pending))
+            self.pending.clear()
+            self.pending_bytes = 0
+
+    def catch_up(self, budget: int | None = None) -> bool:
+        """Walks on through a reopened segment, at most `budget` bytes (None: to its end); True when all is walked.
+
+        What the walk finds wrong is kept for the next header. Raises OSError where the file cannot be read.
+        """
+        walk = self.walk
+        if walk is None:
+            return True
+        end = self.size if budget is None else min(self.size, walk.pos + budget)
+        while walk.pos < end:
+            data = storage.read(self.fd, walk.pos, min(WINDOW, end - walk.pos))
+            if not data:
+                break
+            walk.feed(data)
+        if walk.pos < self.size:
+            return False
+        low, high = self.low, self.high
+        self.walked(walk)
+        self.low, self.high = min(low, self.low), max(high, self.high)
+        return True
+
+    def previous(self, names: Names, now: int) -> Previous:
+        """What the next header says of this segment, once all of it is walked."""
+        self.digest_pending()
+        return Previous(
+            name=sealed_name(names, now),
+            first_seq=self.first_seq,
+            last_seq=self.seq,
+            bytes=self.size,
+            blake3=self.hasher.hexdigest(),
+            time=(min(self.low, self.ts), max(self.high, self.ts)),
+            damage=tuple(self.damage),
+            damaged=self.damaged,
+        )
+
+
+def damage_entry(offset: int, size: int, kind: str) -> dict[str, Any]:
+    """A place of damage, as a header lists it."""
+    return {"offset": offset, "bytes": size, "kind": kind}
+
+
+def sealed_name(names: Names, now: int) -> str:
+    """A name for a segment sealed at `now` (microseconds): later than every sealed name that is here.
+
+    Two within one microsecond, or a clock gone back, still get names that are free and in order: the newest one's
+    digits are counted up by one.
+    """
+    stamps = (names.stamp_of(name) for name in storage.list_directory(names.directory))
+    newest = max(filter(None, stamps), default="")
+    stamp = instants.stamp(now)
+    if newest >= stamp:
+        digits = f"{int(newest[:8] + newest[9:-1]) + 1:020d}"
+        stamp = f"{digits[:8]}T{digits[8:]}Z"
+    return names.sealed(stamp)

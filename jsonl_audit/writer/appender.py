@@ -1,0 +1,441 @@
+"""The appender: one writer, one lock, one write for each commit.
+
+A commit is: the place in the chain is taken, the lines are made and hashed, written at once, synced as the mode says;
+only then is anything of it counted. Whatever goes wrong between, the next commit reads the disk before it goes on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jsonl_audit import record, storage
+from jsonl_audit.errors import (
+    AuditError,
+    ClosedError,
+    SealError,
+    StorageError,
+    SyncError,
+    WriteError,
+)
+from jsonl_audit.record import Body
+from jsonl_audit.scan import Link
+from jsonl_audit.segment import Names
+from jsonl_audit.writer import live, rotate
+from jsonl_audit.writer.active import Active
+from jsonl_audit.writer.background import Background
+from jsonl_audit.writer.chain import Receipt, group_lines, next_line
+from jsonl_audit.writer.lock import Lock
+from jsonl_audit.writer.recover import Opening, check_foreign, open_log
+
+__all__ = ["Appender", "Settings"]
+
+WATCH = 100_000_000  # ns: so soon a file deleted, replaced or cut under the writer is noticed
+MARK_EVERY = 1_000_000_000  # ns
+SEAL_AGAIN = 1_000_000_000  # ns after a failed try
+SLICE = 1 << 20  # bytes of a reopened segment walked with one commit: about 3 ms
+
+
+class Settings(NamedTuple):
+    """How an appender works; AuditLog says what each means."""
+
+    max_bytes: int | None = 100 * 2**20
+    fsync: str = "always"
+    sync_interval: float = 1.0
+    lock_timeout: float = 0.0
+    mode: int = 0o600
+
+
+class Appender:
+    """Appends to one log, whose lock it holds as long as it is open. Threads may share it."""
+
+    def __init__(self, names: Names, settings: Settings) -> None:
+        self.names = names
+        self.settings = settings
+        self.notes: list[str] = []
+        self.closed = False
+        self.forked = False
+        self._mutex = threading.Lock()
+        self._lock = Lock(names)
+        self._active: Active | None = None
+        self._broken = False  # a commit did not come to its end: the disk is read before the next
+        self._failed = False  # a sync failed: nothing more goes into this file
+        self._lost: tuple[int, int] | None = None
+        self._background = Background(self.sync_in_background, settings.sync_interval)
+        self._dirty = False
+        self._watched = time.monotonic_ns()
+        self._marked = self._seal_at = 0
+        try:
+            self._open()
+        except OSError as error:
+            self._let_go()
+            raise _storage_error(StorageError, error, "the log cannot be opened", names.path) from error
+        except BaseException:
+            self._let_go()
+            raise
+        _appenders.add(self)
+
+    # -- opening and closing
+
+    def _open(self) -> None:
+        names, settings = self.names, self.settings
+        if storage.exists(names.path):
+            check_foreign(names)
+        storage.make_directory(names.directory)
+        self._lock.take(settings.lock_timeout, settings.mode)
+        found = open_log(names, self._lock.read_mark(), mode=settings.mode, now=time.time_ns() // 1000)
+        self._go_on(found)
+        active = found.active
+        # Beforehand rather than in the middle: a segment that is due to be sealed with one of the next commits.
+        if active.walk is not None and settings.max_bytes is not None and active.size >= settings.max_bytes:
+            active.catch_up()
+        self._write_mark()
+
+    def _go_on(self, opening: Opening) -> None:
+        """Takes over what opening, or reading the disk again, came to; records what was lost."""
+        self._active = opening.active
+        self._broken = self._failed = self._dirty = False
+        self._lost = opening.lost or self._lost
+        for note in opening.notes:
+            self._say(note)
+        if self._lost is not None:
+            first, last = self._lost
+            details = {"first_seq": first, "last_seq": last, "count": last - first + 1}
+            self._commit([[record.control("audit.lost", details)]])
+            self._lost = None
+
+    def _say(self, note: str) -> None:
+        self.notes.append(note)
+        import logging
+
+        logging.getLogger("jsonl_audit").warning("%s: %s", self.names.path, note)
+
+    def close(self) -> None:
+        """Syncs what is not synced, leaves the mark, gives the lock back. May be called twice.
+
+        Raises SyncError if the last sync fails; the log is closed all the same.
+        """
+        with self._mutex:
+            if self.closed:
+                return
+            self.closed = True
+            _appenders.discard(self)
+            try:
+                if self._active is not None and not self._broken:
+                    self._sync()
+                    self._write_mark()
+            finally:
+                self._let_go()
+        self._background.end()
+
+    def _let_go(self) -> None:
+        if self._active is not None:
+            with contextlib.suppress(OSError):
+                storage.close(self._active.fd)
+            self._active = None
+        self._lock.release()
+
+    def after_fork(self) -> None:
+        """In a child: nothing is written, and the parent's lock is left to the parent."""
+        self._mutex = threading.Lock()
+        self._background = Background(self.sync_in_background, self.settings.sync_interval)
+        self.forked = True
+        self._let_go()
+
+    # -- committing
+
+    def append(self, body: Body) -> Receipt:
+        """Commits one record. Raises WriteError, SyncError, ClosedError."""
+        with self._mutex:
+            active = self._ready()
+            line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body)
+            limit = self.settings.max_bytes
+            if limit is not None and active.size + len(line) > limit and active.has_records and self._seal_if_due():
+                active = self._ready()
+                line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body)
+            self._put(active, line, Link(receipt.seq, receipt.hash, receipt.ts), us, [body])
+            return receipt
+
+    def commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
+        """Commits several groups in one write and one sync: each of two or more records is a batch, all or none.
+
+        Raises EventTooLargeError for a batch past the format's limit, WriteError, SyncError, ClosedError.
+        """
+        with self._mutex:
+            self._ready()
+            return self._commit(groups)
+
+    def _commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
+        active = self._active
+        assert active is not None
+        limit = self.settings.max_bytes
+        receipts: list[Receipt] = []
+        lines: list[bytes] = []
+        bodies: list[Body] = []
+        link, us, size = active.link, active.us, active.size
+        for group in groups:
+            made, got, after, then = group_lines(link, us, group)
+            length = sum(map(len, made))
+            if limit is not None and size + length > limit and (bodies or active.has_records):
+                if bodies:
+                    self._put(active, b"".join(lines), link, us, bodies)
+                    lines, bodies = [], []
+                if self._seal_if_due():
+                    active = self._ready()
+                    made, got, after, then = group_lines(active.link, active.us, group)
+                    length = sum(map(len, made))
+                size = active.size
+            lines += made
+            bodies += group
+            receipts += got
+            link, us, size = after, then, size + length
+        if bodies:
+            self._put(active, b"".join(lines), link, us, bodies)
+        return receipts
+
+    def _put(self, active: Active, data: bytes, link: Link, us: int, bodies: list[Body]) -> None:
+        """Writes what was made, syncs it as the mode says, and only then counts it."""
+        self._broken = True
+        try:
+            storage.write(active.fd, data)
+        except OSError as error:
+            raise _storage_error(
+                WriteError, error, "the event could not be written and is not known to be recorded", self.names.path
+            ) from error
+        mode = self.settings.fsync
+        if mode == "always":
+            try:
+                storage.sync(active.fd)
+            except OSError as error:
+                raise self._sync_failed(error) from error
+            active.wrote(data, link, us, bodies)
+            active.synced, active.synced_head = active.size, active.head
+        else:
+            active.wrote(data, link, us, bodies)
+            if mode == "interval" and not self._dirty:
+                self._dirty = True
+                self._background.wake()
+        self._broken = False
+        if active.walk is not None:
+            self._walk_slice(active, len(data))
+        if active.us * 1000 - self._marked > MARK_EVERY or active.us * 1000 < self._marked:
+            self._marked = active.us * 1000
+            if active.synced == active.size:
+                self._write_mark()
+
+    def _ready(self) -> Active:
+        """The active segment, known to be what this writer left."""
+        if self.closed or self.forked:
+            raise ClosedError(
+                "this log was opened by the parent process; open it anew in the child"
+                if self.forked
+                else "the log is closed; open it anew",
+                path=self.names.path,
+            )
+        now = time.monotonic_ns()
+        active = self._active
+        try:
+            if now - self._watched > WATCH and active is not None and not self._broken:
+                self._watched = now
+                self._broken = not live.unchanged(self.names, active)
+            if self._broken or self._failed or active is None:
+                self._read_again()
+                active = self._active
+        except OSError as error:
+            raise _storage_error(WriteError, error, "the log cannot go on; nothing was written", self.names.path) from error
+        assert active is not None
+        return active
+
+    def _read_again(self) -> None:
+        now = time.time_ns() // 1000
+        active, mode = self._active, self.settings.mode
+        if active is None:
+            opening = open_log(self.names, self._lock.read_mark(), mode=mode, now=now)
+        elif self._failed:
+            opening = live.go_on_after_failed_sync(self.names, active, mode=mode, now=now)
+        else:
+            opening = live.go_on(self.names, active, mode=mode, now=now)
+        self._go_on(opening)
+
+    # -- syncing
+
+    def flush(self) -> None:
+        """Returns when everything committed is on disk, in every mode. Raises SyncError, ClosedError."""
+        with self._mutex:
+            self._ready()
+            self._sync()
+            self._write_mark()
+
+    def _sync(self) -> None:
+        active = self._active
+        if active is None or active.synced == active.size:
+            self._dirty = False
+            return
+        if self._failed:
+            raise SyncError("an earlier sync failed; the next append goes on in a new segment", path=self.names.path)
+        try:
+            storage.sync(active.fd)
+        except OSError as error:
+            raise self._sync_failed(error) from error
+        active.synced, active.synced_head = active.size, active.head
+        self._dirty = False
+
+    def _sync_failed(self, error: OSError) -> SyncError:
+        """Nothing of this file behind the last good sync counts from here on, and the lock file says so first."""
+        self._failed = True
+        with contextlib.suppress(OSError):
+            self._write_mark()
+        return SyncError(
+            f"a sync failed ({error.strerror}): what was appended since the last good one is not known to be on disk; "
+            "the next append goes on in a new segment",
+            path=self.names.path,
+            errno=error.errno,
+        )
+
+    def sync_in_background(self) -> None:
+        """One sync of the interval mode. Commits go on meanwhile."""
+        with self._mutex:
+            active = self._active
+            if self.closed or self.forked or active is None or self._broken or self._failed:
+                return
+            size, head = active.size, active.head
+            self._dirty = False
+            self._broken = not live.unchanged(self.names, active)
+            fd = os.dup(active.fd)  # the segment may be sealed meanwhile
+        failure = None
+        try:
+            storage.sync(fd)
+        except OSError as error:
+            failure = error
+        finally:
+            storage.close(fd)
+        with self._mutex:
+            if self._active is not active:
+                return
+            if failure is not None:
+                self._sync_failed(failure)
+            elif active.synced < size:
+                active.synced, active.synced_head = size, head
+                self._write_mark()
+
+    def _write_mark(self) -> None:
+        if self._active is not None and self._active.synced:
+            self._lock.write_mark(self._active, self.settings.fsync, failed=self._failed)
+
+    # -- sealing
+
+    def rotate(self) -> str | None:
+        """Seals the active segment; the path it has now, None if it holds nothing but its header.
+
+        Raises SealError; then the active file is as it was. SyncError, ClosedError.
+        """
+        with self._mutex:
+            active = self._ready()
+            if not active.has_records:
+                return None
+            try:
+                active.catch_up()
+            except OSError as error:
+                raise _storage_error(SealError, error, "the segment cannot be read", self.names.path) from error
+            self._seal_at = 0
+            return self._seal()
+
+    def _walk_slice(self, active: Active, written: int) -> None:
+        try:
+            done = active.catch_up(max(SLICE, 2 * written))
+        except OSError as error:
+            self._say(f"the reopened segment cannot be read, and is not sealed for now: {error.strerror}")
+            return
+        if done and active.damaged:
+            self._say(f"damage in {active.damaged} place(s) of the reopened segment; the next one says so")
+            self._seal_if_due()
+
+    def _seal_if_due(self) -> bool:
+        """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""
+        active = self._active
+        assert active is not None
+        now = time.monotonic_ns()
+        if active.walk is not None or now < self._seal_at:
+            return False
+        try:
+            self._seal()
+        except SealError as error:
+            self._seal_at = now + SEAL_AGAIN
+            self._say(f"{error.message}; the file grows on, and sealing is tried again")
+            return False
+        return True
+
+    def _seal(self) -> str:
+        active, names = self._active, self.names
+        assert active is not None
+        self._sync()
+        now = time.time_ns() // 1000
+        try:
+            previous = active.previous(names, now)
+            successor = rotate.Successor(
+                active.log, active.segment + 1, active.link, previous, now=now, floor=active.floor
+            )
+            rotate.write_next(names, successor, self.settings.mode)
+            if not storage.OPEN_FILES_MOVE:
+                storage.close(active.fd)
+            rotate.move_aside(names, previous.name)
+        except SyncError:
+            self._active = None  # which names a crash would leave is not known: opening finds out
+            storage.close(active.fd)
+            raise
+        except OSError as error:
+            if not storage.OPEN_FILES_MOVE:
+                active.fd = storage.open_append(names.path)
+            raise _storage_error(SealError, error, "the segment could not be sealed", names.path) from error
+        self._active = None
+        if storage.OPEN_FILES_MOVE:
+            storage.close(active.fd)
+        try:
+            self._active = rotate.begin(names, successor, self.settings.mode)
+        except SyncError:
+            raise
+        except OSError as error:
+            raise _storage_error(
+                WriteError, error, "the next segment could not be put in place; the next append tries again", names.path
+            ) from error
+        self._write_mark()
+        return os.path.join(names.directory, previous.name)
+
+    @property
+    def last(self) -> Link:
+        """The last record committed."""
+        with self._mutex:
+            return self._ready().link
+
+
+def _storage_error(kind: type[StorageError], error: OSError, what: str, path: str) -> AuditError:
+    if isinstance(error, AuditError):
+        return error
+    reason = error.strerror or str(error)
+    return kind(f"{what}: {reason}", path=error.filename or path, errno=error.errno)
+
+
+_appenders: weakref.WeakSet[Appender] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for appender in list(_appenders):
+        appender.after_fork()
+    _appenders.clear()
+
+
+@atexit.register
+def _at_exit() -> None:
+    for appender in list(_appenders):
+        with contextlib.suppress(AuditError, OSError):
+            appender.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,51 @@
+"""The background sync of ``fsync="interval"``: a thread that calls a function soon after there is something to sync."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from types import MethodType
+
+__all__ = ["Background"]
+
+
+class Background:
+    """Calls `work` (a bound method, held weakly) half an interval after each `wake`.
+
+    Half of it: so the sync has the other half to be done before the whole interval is over.
+    """
+
+    def __init__(self, work: Callable[[], None], interval: float) -> None:
+        assert isinstance(work, MethodType)
+        self._work = weakref.WeakMethod(work)
+        self._pause = interval / 2
+        self._wanted = threading.Event()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """There is something to sync."""
+        self._wanted.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="jsonl_audit sync", daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """No more calls; one that is under way is waited for."""
+        self._ended.set()
+        self._wanted.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._ended.wait(self._pause):
+                return
+            work = self._work()
+            if work is None:
+                return
+            work()
+            del work

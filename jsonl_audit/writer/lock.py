@@ -1,0 +1,67 @@
+"""Holding the log: the lock of one writer at a time, and the mark that stands in the same file."""
+
+from __future__ import annotations
+
+import contextlib
+
+from jsonl_audit import mark, storage
+from jsonl_audit.errors import LockedError
+from jsonl_audit.mark import Mark
+from jsonl_audit.segment import Names
+from jsonl_audit.writer.active import Active
+
+__all__ = ["Lock"]
+
+
+class Lock:
+    """The lock of a log, held from `take` to `release`; it goes with its process, whatever that dies of."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._fd = -1
+
+    def take(self, timeout: float, mode: int) -> None:
+        """Waits up to `timeout` seconds. Raises LockedError, which says who holds it; OSError."""
+        self._fd = storage.open_lock(self.names.lock, mode)
+        if not storage.lock(self._fd, timeout):
+            self.release()
+            holder = mark.read_holder(self.names.lock)
+            who = "another process"
+            if holder:
+                who = "process {pid} on {host} ({program}, since {since})".format_map({**_UNKNOWN, **holder})
+            raise LockedError(
+                f"{who} is writing to this log; wait for it with lock_timeout, end it, or append to another path",
+                path=self.names.path,
+                holder=holder,
+            )
+        mark.write_holder(self._fd)
+
+    def read_mark(self) -> Mark | None:
+        """What the last writer knew to be on disk."""
+        return mark.read(self.names.lock)
+
+    def write_mark(self, active: Active, fsync: str, *, failed: bool = False) -> None:
+        """Says how far `active` is known to be on disk. Raises OSError."""
+        found = Mark(
+            boot=storage.boot_id(),
+            log=active.log,
+            segment=active.segment,
+            inode=active.key,
+            synced=active.synced,
+            hash=active.synced_head,
+            purged=active.floor,
+            failed=failed,
+            acknowledged=active.seq if failed else 0,
+            fsync=fsync,
+        )
+        mark.write(self._fd, found)
+
+    def release(self) -> None:
+        """Gives the lock back by closing the file, never by unlocking: a forked child may have a copy of it."""
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                storage.close(self._fd)
+            self._fd = -1
+
+
+_UNKNOWN = {"pid": "?", "host": "?", "program": "?", "since": "?"}

@@ -1,0 +1,123 @@
+"""Sealing: how the log goes on in a new segment, in steps of which each may be the last before a crash.
+
+1. sync the active file
+2. write the next segment, header first, to ``NAME.EXT.next``; sync it; sync the directory
+3. rename the active file to its sealed name
+4. sync the directory
+5. rename ``.next`` to the active name
+6. sync the directory; only then is anything in the new segment acknowledged
+
+After a crash between any two of them, opening finds either the old active file, or no active file and a ``.next`` that
+goes on from the newest sealed one. The first segment of a log is made by 2, 5 and 6.
+"""
+
+from __future__ import annotations
+
+import os
+
+from jsonl_audit import instants, record, storage
+from jsonl_audit.errors import SealError, SyncError
+from jsonl_audit.scan import Link
+from jsonl_audit.segment import Floor, Header, Names, Previous, header_details, parse_header
+from jsonl_audit.writer.active import Active
+
+__all__ = ["Successor", "begin", "first_segment", "move_aside", "write_next"]
+
+WRITER = "jsonl-audit/1"
+"""What a header says wrote it: the program and the version of its format."""
+
+
+class Successor:
+    """The header of the next segment, made and ready to be written."""
+
+    def __init__(
+        self,
+        log: str,
+        segment: int,
+        link: Link,
+        previous: Previous | None,
+        *,
+        now: int,
+        floor: Floor | None = None,
+        active_missing: bool = False,
+    ) -> None:
+        details = header_details(
+            log, segment, previous, writer=WRITER, purged=floor, active_missing=active_missing
+        )
+        ts = max(instants.text(now), link.ts)
+        body = record.control("audit.segment", details)
+        self.line, _, own = record.line(link.seq + 1, ts, body, link.hash)
+        self.link = Link(link.seq + 1, own, ts)
+        self.floor = floor
+
+    @property
+    def header(self) -> Header:
+        """The header as it will be read back."""
+        found = parse_header(self.line)
+        if found is None:  # it would make a log that nobody can open
+            raise SealError("the header of the next segment does not read back; this is a bug, please report it")
+        return found
+
+
+def first_segment(now: int, *, active_missing: bool = False) -> Successor:
+    """The header of a new log."""
+    return Successor(record.new_id().decode(), 1, Link(0, record.ZERO, ""), None, now=now, active_missing=active_missing)
+
+
+def write_next(names: Names, successor: Successor, mode: int) -> None:
+    """Step 2. A `.next` that holds records behind its header is never overwritten.
+
+    Raises OSError; then the active file is as it was.
+    """
+    if storage.exists(names.next) and _holds_records(names.next):
+        raise FileExistsError(
+            17, "it holds records of its own and is not overwritten; move it away to look at it", names.next
+        )
+    fd = storage.open_append(names.next, create=True, empty=True, mode=mode)
+    try:
+        storage.write(fd, successor.line)
+        storage.sync(fd)
+    finally:
+        storage.close(fd)
+    storage.sync_directory(names.directory)
+
+
+def move_aside(names: Names, sealed: str) -> None:
+    """Steps 3 and 4: the active file takes its sealed name.
+
+    Raises OSError if the rename failed: then the active file is as it was. Raises SyncError if only the sync did.
+    """
+    storage.rename(names.path, os.path.join(names.directory, sealed))
+    _sync_names(names)
+
+
+def begin(names: Names, successor: Successor, mode: int) -> Active:
+    """Steps 5 and 6: the next segment becomes the active one. Returns it, open.
+
+    Raises OSError, SyncError; then opening the log anew finds out what came of it.
+    """
+    storage.replace(names.next, names.path)
+    _sync_names(names)
+    fd = storage.open_append(names.path, mode=mode)
+    active = Active(fd, successor.header, successor.link, len(successor.line), successor.floor)
+    active.began(successor.line)
+    active.synced, active.synced_head = active.size, active.head
+    return active
+
+
+def _sync_names(names: Names) -> None:
+    try:
+        storage.sync_directory(names.directory)
+    except OSError as error:
+        raise SyncError(
+            f"the directory could not be synced while sealing: {error.strerror}", path=names.directory, errno=error.errno
+        ) from error
+
+
+def _holds_records(path: str) -> bool:
+    with storage.reading(path) as fd:
+        size = storage.size(fd)
+        text = storage.read(fd, 0, record.HARD_LIMIT)
+    end = text.find(b"\n") + 1
+    # What is behind a whole header may have been committed there; without one it is a crash's half-written header.
+    return 0 < end < size and parse_header(text[:end]) is not None
