@@ -13,7 +13,7 @@ copyright = f"2026, {author}"  # noqa: A001 - the name that Sphinx reads
 release = re.search(r'^__version__ = "(.+)"', (_package / "__init__.py").read_text(), re.MULTILINE)[1]
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build", "**/_*"]
 nitpicky = False
 
@@ -23,8 +23,7 @@ myst_heading_anchors = 3  # so that pages can link to each other's headings
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-napoleon_google_docstring = True
-napoleon_numpy_docstring = False
+default_role = "code"  # single backquotes in docstrings are code
 
 html_theme = "furo"
 html_title = "jsonl-audit"

@@ -79,7 +79,7 @@ def _kind(option: click.Option) -> str:
 
 
 def main() -> int:
-    from jsonl_audit.cli import main as command
+    from jsonl_audit.cli.app import jsonl_audit as command
 
     text = page(command)
     if "--check" in sys.argv[1:]:

@@ -18,8 +18,7 @@ PACKAGE = REPOSITORY / "jsonl_audit"
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
-    {"demo"},
-    {"aio"},
+    {"aio", "persistence"},
     {"log"},
     {"writer", "reader", "verifier"},
     {"snapshot"},
