@@ -1,0 +1,93 @@
+"""How a command ends: the exit status of every error, and its words. No traceback for what a user can put right.
+
+| status | |
+|---|---|
+| 0 | done; also where nobody reads the rest of the output |
+| 1 | `append`: lines were refused · `get`: no such record · `verify`: tampered or forked · `demo`: not as expected |
+| 2 | wrong usage; not a log; a log of a newer format, or files that do not belong together |
+| 3 | `verify`: empty or incomplete |
+| 4 | the operating system refused: no such path, no permission, no space, locked |
+| 130 | Ctrl-C |
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from jsonl_audit.cli import app, streams
+from jsonl_audit.errors import AuditError, EventError, LockedError, LogError, QueryError
+
+__all__ = ["of_stdout", "run", "status_and_words"]
+
+
+def run(args: Sequence[str]) -> int:
+    """Calls the command that `args` name; its exit status. What goes wrong is said on standard error."""
+    streams.fill_the_standard_three()
+    try:
+        status = app.call(list(args))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        status = end.exit_code
+    except click.UsageError as error:
+        _explain_usage(error)
+        status = 2
+    except click.ClickException as error:
+        streams.say(error.format_message())
+        status = 2
+    except (KeyboardInterrupt, click.Abort):
+        streams.say("\r", stamp="")  # the shell's prompt goes on a line of its own, behind the ^C
+        status = 130
+    except (BrokenPipeError, streams.ReaderGoneError):
+        streams.abandon_stdout()
+        status = 0
+    except (AuditError, OSError) as error:
+        status, words = status_and_words(error)
+        streams.say(words)
+    return status
+
+
+def status_and_words(error: AuditError | OSError) -> tuple[int, str]:
+    """The exit status of an error, and the sentence that says what happened, where, and what to do.
+
+    >>> status_and_words(QueryError("limit -1 is negative"))
+    (2, 'limit -1 is negative')
+    >>> status_and_words(FileNotFoundError(2, "No such file or directory", "audit.jsonl"))
+    (4, 'audit.jsonl: no such file or directory')
+    """
+    if isinstance(error, EventError):
+        return 1, str(error)
+    if isinstance(error, LockedError):
+        return 4, str(error)
+    if isinstance(error, (QueryError, LogError)):
+        return 2, str(error)
+    if isinstance(error, AuditError):
+        return 4, str(error)
+    reason = error.strerror or str(error) or type(error).__name__
+    reason = reason[:1].lower() + reason[1:]
+    if error.filename is not None:
+        reason = f"{os.fsdecode(error.filename)}: {reason}"
+    return 4, reason
+
+
+def of_stdout(error: OSError) -> int:
+    """The exit status where standard output could not be written."""
+    streams.abandon_stdout()
+    if error.errno == errno.EPIPE:
+        return 0
+    streams.say(f"standard output cannot be written: {error.strerror or error}")
+    return 4
+
+
+def _explain_usage(error: click.UsageError) -> None:
+    words = error.format_message()
+    context = error.ctx
+    if context is None:
+        streams.say(words)
+        return
+    streams.say(f"{words}\n{context.get_usage()}\nMore: {context.command_path} --help", stamp="")

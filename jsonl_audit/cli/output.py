@@ -1,0 +1,201 @@
+"""The forms in which records are shown: short, json, jsonl, csv, table.
+
+Every form streams: what is shown is written when it is known, and nothing but a screenful is kept.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from jsonl_audit import record as line_of
+from jsonl_audit.cli.colours import Paint
+from jsonl_audit.cli.streams import Output
+from jsonl_audit.cli.summary import at_path, rest, when, who
+from jsonl_audit.cli.visible import compact, cut, json_on_terminal, padded, visible, width
+
+__all__ = ["FORMS", "Form", "make_form"]
+
+FORMS = ("short", "json", "jsonl", "csv", "table")
+CSV_FIELDS = ("seq", "ts", "time", "id", "type", "outcome", "actor", "details")
+TABLE_FIELDS = ("time", "seq", "type", "actor", "outcome", "details")
+_SCREENFUL = 200
+"""So many records set the widths of a table's columns."""
+
+
+class Form:
+    """One way to show records. `begin`, then `put` for each, `flush` where somebody waits, `end`."""
+
+    def __init__(self, out: Output, paint: Paint, fields: Sequence[str] = ()) -> None:
+        self.out = out
+        self.paint = paint
+        self.fields = fields
+
+    def put(self, line: bytes) -> None:
+        """Shows the record that `line` (LF included) is."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Everything put so far is written."""
+        self.out.flush()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self.flush()
+
+
+class _Jsonl(Form):
+    """The lines as they stand on disk, byte by byte: what comes out can be verified and appended to a file."""
+
+    def put(self, line: bytes) -> None:
+        self.out.write(json_on_terminal(line) if self.out.terminal else line)
+
+
+class _Json(Form):
+    """One JSON array of the records."""
+
+    _count = 0
+
+    def put(self, line: bytes) -> None:
+        self._count += 1
+        text = line[:-1]
+        self.out.write(b"[\n" if self._count == 1 else b",\n")
+        self.out.write(json_on_terminal(text) if self.out.terminal else text)
+
+    def end(self) -> None:
+        self.out.write(b"\n]\n" if self._count else b"[]\n")
+        self.flush()
+
+
+class _Short(Form):
+    """A line a record: time, seq, type, actor, outcome, and what else it says. Cut to the width of a terminal."""
+
+    def put(self, line: bytes) -> None:
+        record = line_of.decode(line)
+        outcome = record.get("outcome")
+        cells = [
+            padded(visible(compact(record.get("type"))), 22),
+            padded(visible(who(record)) or "-", 10),
+            padded("-" if outcome is None else visible(compact(outcome)), 7),
+        ]
+        head = f"{visible(when(record))} {record.get('seq', '-'):>6}"
+        text = " ".join([*cells, visible(rest(record))]).rstrip()
+        if self.out.terminal:
+            text = cut(text, max(_columns() - width(head) - 1, 20))
+        if self.paint.on:
+            head = self.paint.dim(head)
+            text = self.paint.record(text, record)
+        self.out.line(f"{head} {text}")
+
+
+class _Csv(Form):
+    """A header, then a row a record; objects and lists as JSON, one field a dotted path.
+
+    A text that a spreadsheet would run as a formula (it begins with = + - @, a tab or a carriage return) gets a `'`
+    in front, unless `exact`.
+    """
+
+    exact = False
+
+    def __init__(self, out: Output, paint: Paint, fields: Sequence[str] = ()) -> None:
+        super().__init__(out, paint, fields or CSV_FIELDS)
+        self._row(list(self.fields))
+
+    def put(self, line: bytes) -> None:
+        record = line_of.decode(line)
+        self._row([_cell(at_path(record, field)) for field in self.fields])
+
+    def _row(self, cells: list[str]) -> None:
+        if not self.exact:
+            cells = [f"'{cell}" if cell[:1] in "=+-@\t\r" and not _is_number(cell) else cell for cell in cells]
+        if self.out.terminal:
+            cells = [visible(cell) for cell in cells]
+        row = io.StringIO()
+        csv.writer(row, lineterminator="\n").writerow(cells)
+        self.out.write(row.getvalue().encode())
+
+
+class _ExactCsv(_Csv):
+    exact = True
+
+
+class _Table(Form):
+    """Columns, aligned and cut to the width of the terminal (of 80 columns where there is none)."""
+
+    def __init__(self, out: Output, paint: Paint, fields: Sequence[str] = ()) -> None:
+        super().__init__(out, paint, fields or TABLE_FIELDS)
+        self._own = not fields
+        self._rows: list[tuple[list[str], dict[str, Any]]] = []
+        self._widths: list[int] = []
+
+    def put(self, line: bytes) -> None:
+        record = line_of.decode(line)
+        self._rows.append(([visible(self._cell(record, field)) for field in self.fields], record))
+        if self._widths or len(self._rows) >= _SCREENFUL:
+            self._write()
+
+    def flush(self) -> None:
+        if self._rows:
+            self._write()
+        self.out.flush()
+
+    def _cell(self, record: dict[str, Any], field: str) -> str:
+        if self._own and field in ("time", "actor", "details"):
+            return {"time": when, "actor": who, "details": rest}[field](record)
+        return _cell(at_path(record, field))
+
+    def _write(self) -> None:
+        if not self._widths:
+            self._widths = self._measure()
+            self.out.line(self.paint.bold(self._line(list(self.fields)).rstrip()))
+            self.out.line(self.paint.dim("─" * min(sum(self._widths) + 2 * (len(self._widths) - 1), _columns())))
+        for cells, record in self._rows:
+            self.out.line(self.paint.record(self._line(cells).rstrip(), record))
+        self._rows.clear()
+
+    def _measure(self) -> list[int]:
+        """Each column as wide as its widest cell; where that is too much, the widest ones give way."""
+        widths = [
+            min(max(width(field), *(width(cells[at]) for cells, _ in self._rows)), _columns())
+            for at, field in enumerate(self.fields)
+        ]
+        room = max(_columns() - 2 * (len(widths) - 1), 3 * len(widths))
+        while sum(widths) > room:
+            widest = widths.index(max(widths))
+            others = max([other for at, other in enumerate(widths) if at != widest], default=0)
+            widths[widest] = max(widths[widest] - (sum(widths) - room), min(others, widths[widest] - 1), 3)
+        return widths
+
+    def _line(self, cells: list[str]) -> str:
+        shown = []
+        for cell, columns, field in zip(cells, self._widths, self.fields, strict=True):
+            cell = cut(cell, columns)
+            shown.append(" " * (columns - width(cell)) + cell if field == "seq" else padded(cell, columns))
+        return "  ".join(shown)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else compact(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+_KINDS: dict[str, type[Form]] = {"short": _Short, "json": _Json, "jsonl": _Jsonl, "csv": _Csv, "table": _Table}
+
+
+def make_form(name: str, out: Output, paint: Paint, fields: Sequence[str] = (), *, exact: bool = False) -> Form:
+    """The form of that name. `fields` are dotted paths, for csv and table; `exact` leaves csv texts as they are."""
+    return (_ExactCsv if exact and name == "csv" else _KINDS[name])(out, paint, fields)

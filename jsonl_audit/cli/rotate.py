@@ -1,0 +1,42 @@
+"""`jsonl-audit rotate`: seals the active segment now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jsonl_audit.cli.options import log_path, path_argument
+from jsonl_audit.cli.streams import Output, say
+from jsonl_audit.cli.writing import lock_option, open_log
+
+EXAMPLES = """\
+\b
+Examples:
+  jsonl-audit rotate audit.jsonl
+  cp "$(jsonl-audit rotate audit.jsonl)" /mnt/archive/
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@path_argument
+@lock_option
+def command(path: str | None, **options: Any) -> int:
+    """Seal the active segment and begin the next.
+
+    Prints the path that the sealed segment has from now on; nothing where it held no records. A log rotates by
+    itself when a segment has grown to --max-bytes; this is for other reasons, such as the end of a day.
+    """
+    from jsonl_audit.snapshot import Snapshot
+
+    named = log_path(path)
+    Snapshot(named).close()  # a log that is not there is not made, only to be sealed
+    out = Output()
+    with open_log(named, **options) as log:
+        sealed = log.rotate()
+    if sealed is None:
+        say(f"{log.path}: nothing to seal, the active segment holds no records yet")
+    else:
+        out.line(sealed)
+        out.flush()
+    return 0

@@ -1,0 +1,78 @@
+"""Opening a log to append to it, for the commands that do: their options, and the words about what was found."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from jsonl_audit.cli import streams
+from jsonl_audit.cli.options import size
+
+if TYPE_CHECKING:
+    from jsonl_audit.log import AuditLog
+
+__all__ = ["lock_option", "open_log", "writing_options"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+LOCK_TIMEOUT = 10.0
+"""Seconds to wait for another appender: most are another call of this command, done in an instant."""
+
+
+def lock_option(command: _Command) -> _Command:
+    """--lock-timeout, as `lock_timeout`."""
+    return click.option(
+        "--lock-timeout", type=click.FloatRange(min=0), default=LOCK_TIMEOUT, show_default=True, metavar="SECONDS",
+        help="How long to wait for another appender of this log.",
+    )(command)  # fmt: skip
+
+
+def writing_options(command: _Command) -> _Command:
+    """--fsync, --max-bytes, --line-limit, --lock-timeout."""
+    options = [
+        click.option(
+            "--fsync", type=click.Choice(["always", "interval", "never"]), default="always", show_default=True,
+            help="When a record counts as recorded: on disk; on disk within a second; written.",
+        ),
+        click.option(
+            "--max-bytes", type=size, default="100MiB", show_default=True, metavar="SIZE",
+            help="Seal a segment before it grows past this; 0: never. 64KiB, 100MB, 1GiB.",
+        ),
+        click.option(
+            "--line-limit", type=size, default="32KiB", show_default=True, metavar="SIZE",
+            help="The longest line; 16MiB at most. What is longer is refused.",
+        ),
+        lock_option,
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class _Saying(logging.Handler):
+    """What the engine found and did of itself, on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        streams.say(record.getMessage())
+
+
+def open_log(path: str, **options: Any) -> AuditLog:
+    """The log at `path`, opened. What opening found is said on standard error.
+
+    Raises click.UsageError for a setting that makes no sense, else as AuditLog does.
+    """
+    from jsonl_audit.errors import AuditError
+    from jsonl_audit.log import AuditLog
+
+    logger = logging.getLogger("jsonl_audit")
+    if not logger.handlers:
+        logger.addHandler(_Saying())
+        logger.propagate = False
+    try:
+        return AuditLog(path, **options)
+    except AuditError:
+        raise
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
