@@ -25,6 +25,8 @@ autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 default_role = "code"  # single backquotes in docstrings are code
 
+smartquotes = False  # `--type` is two hyphens
+
 html_theme = "furo"
 html_title = "jsonl-audit"
 html_copy_source = False

@@ -7,6 +7,7 @@ python docs/generate_cli.py --check    says whether the committed page is up to 
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -51,8 +52,18 @@ def _prose(text: str) -> str:
         if paragraph.startswith("\b\n"):
             shown.append(f"```text\n{paragraph[2:]}\n```")
         else:
-            shown.append(paragraph.replace("*", "\\*").replace("<", "\\<"))
+            shown.append(_escaped(paragraph))
     return "\n\n".join(shown)
+
+
+def _escaped(text: str) -> str:
+    """Plain words as Markdown that shows just these."""
+    return re.sub(r"[*<_]", r"\\\g<0>", text)
+
+
+def _cell(text: str) -> str:
+    """What stands in a table, where a bar would end the cell."""
+    return text.replace("|", "\\|")
 
 
 def _options(command: click.Command, context: click.Context) -> str:
@@ -66,15 +77,16 @@ def _options(command: click.Command, context: click.Context) -> str:
             spelled += " / " + ", ".join(option.secondary_opts)
         if not option.is_flag and not option.count:
             spelled += f" {option.metavar or _kind(option)}"
-        meaning = (option.help or "").replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
-        # In a code span of a table only the bar needs care.
-        rows.append(f"| `{spelled}` | {meaning} |".replace("`|`", "`\\|`"))
+        meaning = option.help or ""
+        if option.show_default is True and not option.is_flag:
+            meaning += f" Default: {option.default}."
+        rows.append(f"| `{_cell(spelled)}` | {_cell(_escaped(meaning))} |")
     return "\n".join(["| option | |", "|---|---|", *rows]) if rows else ""
 
 
 def _kind(option: click.Option) -> str:
     if isinstance(option.type, click.Choice):
-        return "[" + "\\|".join(map(str, option.type.choices)) + "]"
+        return "[" + "|".join(map(str, option.type.choices)) + "]"
     return option.type.name.upper()
 
 
