@@ -14,11 +14,12 @@ from typing import IO, Any
 
 from jsonl_audit import storage
 from jsonl_audit.errors import NewerFormatError, NotALogError, StorageError
-from jsonl_audit.segment import Header, describe_foreign, first_line, parse_header
+from jsonl_audit.segment import HEADER_LIMIT, Header, describe_foreign, first_line, parse_header
 
-__all__ = ["Content"]
+__all__ = ["Content", "first_line_of"]
 
 _BLOCK = 1 << 20
+_PEEK = 1 << 14
 
 
 class Content:
@@ -108,6 +109,45 @@ class Content:
             self.fd = os.dup(plain.fileno())
         storage.close(packed)
         self.size = storage.size(self.fd)
+
+
+def first_line_of(path: str) -> bytes:
+    """The first line of a file, LF included if it has one; of a compressed file no more than that is unpacked.
+
+    Raises as :class:`Content` does.
+    """
+    if not path.endswith((".gz", ".zst")):
+        with storage.reading(path) as fd:
+            return first_line(fd)
+    text = b""
+    try:
+        with storage.reading(path) as fd:
+            for part in _unpacked(fd, path):
+                text += part
+                if b"\n" in part or len(text) > HEADER_LIMIT:
+                    break
+    except (zlib.error, EOFError) as error:
+        raise NotALogError(f"the compressed data are broken: {error}", path=path) from error
+    end = text.find(b"\n")
+    return text if end < 0 else text[: end + 1]
+
+
+def _unpacked(packed: int, path: str) -> Iterator[bytes]:
+    if path.endswith(".gz"):
+        offset, unzip = 0, zlib.decompressobj(31)
+        while not unzip.eof and (data := storage.read(packed, offset, _PEEK)):
+            offset += len(data)
+            while data:
+                yield unzip.decompress(data, _BLOCK)
+                data = unzip.unconsumed_tail
+        return
+    with os.fdopen(os.dup(packed), "rb") as file:
+        reader, broken = _zstd_reader(file, path)
+        try:
+            while data := reader.read(_PEEK):
+                yield data
+        except broken as error:
+            raise EOFError(str(error)) from error
 
 
 def _gunzip(packed: int, plain: IO[bytes]) -> None:

@@ -122,7 +122,7 @@ class Walk:
         self._right_end = offset  # behind the last line whose own hash is right
         self._rest = b""
         self._void = False
-        self._long: _Nuls | None = None  # in the middle of a line longer than any record
+        self._long: Nuls | None = None  # in the middle of a line longer than any record
         self._batch: _Batch | None = None
         self._gap = 0  # lines that are no records since the last that is one
         self._names: tuple[str, ...] = ()  # what the record behind the gap may call its prev
@@ -215,7 +215,7 @@ class Walk:
                 self._count_void(b"\n".join([*pieces[number + 1 :], rest]))
                 return
         if len(self._rest) > record.HARD_LIMIT:
-            self._long, self._head, rest, self._rest = _Nuls(self._offset), self._rest[:4096], self._rest, b""
+            self._long, self._head, rest, self._rest = Nuls(self._offset), self._rest[:4096], self._rest, b""
             self._long.feed(rest)
 
     def _look(self, piece: bytes, hashed: bytes) -> None:
@@ -397,7 +397,7 @@ class Walk:
         self._take(data[stop + 1 :])
 
 
-class _Nuls:
+class Nuls:
     """Looks for a hole in a line that arrives in pieces."""
 
     def __init__(self, start: int) -> None:
@@ -429,6 +429,6 @@ def hole_in(piece: bytes, start: int) -> bool:
     >>> hole_in(b"{" + bytes(511) + b"x", 512), hole_in(bytes(512) + b"x", 512)
     (False, True)
     """
-    nuls = _Nuls(start)
+    nuls = Nuls(start)
     nuls.feed(piece)
     return nuls.hole()
