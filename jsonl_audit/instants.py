@@ -7,13 +7,11 @@ In memory it is an int: microseconds since 1970.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 __all__ = ["INSTANT", "from_event", "from_number", "from_text", "is_instant", "micros", "stamp", "text"]
 
-INSTANT = (
-    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
-)
+INSTANT = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
 _STRICT = re.compile(INSTANT)
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
@@ -67,7 +65,7 @@ def is_instant(value: object) -> bool:
     if day in _days:
         return True
     try:
-        datetime(int(day[:4]), int(day[5:7]), int(day[8:]))
+        date(int(day[:4]), int(day[5:7]), int(day[8:]))
     except ValueError:
         return False
     if len(_days) >= 4096:

@@ -66,16 +66,7 @@ class AuditLog:
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
     ) -> None:
-        if fsync not in ("always", "interval", "never"):
-            raise ValueError(f"fsync is 'always', 'interval' or 'never', not {fsync!r}")
-        if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
-            raise ValueError(f"max_bytes is a number of bytes, 0 or None for no limit, not {max_bytes!r}")
-        if not sync_interval > 0:
-            raise ValueError(f"sync_interval is a number of seconds above 0, not {sync_interval!r}")
-        if lock_timeout is not None and not lock_timeout >= 0:
-            raise ValueError(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout!r}")
-        if not 1024 <= line_limit <= record.HARD_LIMIT:
-            raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
+        _check_options(max_bytes, fsync, sync_interval, lock_timeout, line_limit)
         if shared:
             raise ValueError("shared=True is not available in this version: one appender at a time")
         if on_error != "raise":
@@ -115,7 +106,9 @@ class AuditLog:
         own, its line is too long): nothing was written. Raises :class:`~jsonl_audit.WriteError` or
         :class:`~jsonl_audit.SyncError` if the event is not known to be recorded.
         """
-        return self._appender.append(record.encode(_event(event, members), self._line_limit))
+        if members or type(event) is not dict:
+            event = _event(event, members)
+        return self._appender.append(record.encode(event, self._line_limit))
 
     log = append
     """An alias of :meth:`append`."""
@@ -199,7 +192,9 @@ class AuditLog:
     def __enter__(self) -> AuditLog:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -212,5 +207,20 @@ def _event(event: Any, members: dict[str, Any]) -> Mapping[Any, Any]:
             raise EventError("the type is given twice: as the event and as a member")
         return {"type": event, **members}
     if not isinstance(event, Mapping):
-        raise EventError(f"an event is a mapping or a type name, not {type(event).__name__}", actual=type(event).__name__)
+        raise EventError(
+            f"an event is a mapping or a type name, not {type(event).__name__}", actual=type(event).__name__
+        )
     return {**event, **members} if members else event
+
+
+def _check_options(max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout: Any, line_limit: Any) -> None:
+    if fsync not in ("always", "interval", "never"):
+        raise ValueError(f"fsync is 'always', 'interval' or 'never', not {fsync!r}")
+    if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
+        raise ValueError(f"max_bytes is a number of bytes, 0 or None for no limit, not {max_bytes!r}")
+    if not sync_interval > 0:
+        raise ValueError(f"sync_interval is a number of seconds above 0, not {sync_interval!r}")
+    if lock_timeout is not None and not lock_timeout >= 0:
+        raise ValueError(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout!r}")
+    if not 1024 <= line_limit <= record.HARD_LIMIT:
+        raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")

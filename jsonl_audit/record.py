@@ -2,7 +2,8 @@
 
 ::
 
-    {"seq":42,"ts":"2026-11-21T10:11:12.123456Z","id":"<uuid>","type":"exec.completed", …members…,"prev":"<64 hex>","hash":"<64 hex>"}⏎
+    {"seq":42,"ts":"2026-11-21T10:11:12.123456Z","id":"<uuid>","type":"exec.completed",
+     …members…,"prev":"<64 hex>","hash":"<64 hex>"}⏎
 
 The four first members have a fixed form and are found by position from the start; `prev` and `hash` have a fixed
 length and are found by position from the end. docs/reference/format.md is the specification.
@@ -70,7 +71,8 @@ _BATCH = re.compile(rb',"batch":\[([1-9][0-9]{0,8}),([1-9][0-9]{0,8})\]\Z')
 _MOVED = RESERVED - {"type"} | {"time", "timestamp"}
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
 
-_types: dict[str, bytes] = {}
+_types: dict[Any, bytes] = {None: b"custom"}
+_tuple = tuple.__new__
 
 
 class Body(NamedTuple):
@@ -93,24 +95,52 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
     >>> encode({"type": "exec.completed", "outcome": "success"})
     Body(type=b'exec.completed', members=b',"outcome":"success"', id=None, time=None)
     """
-    own_id = own_time = None
+    kind = given = event.get("type")
     try:
-        ordinary = type(event) is dict and _MOVED.isdisjoint(event)
-    except TypeError:
-        ordinary = False
-    kind = _kind(event.get("type"))
-    if not ordinary:
+        kind = _types[given]
+    except (KeyError, TypeError):
+        kind = _kind(given)
+    own_id = own_time = None
+    if type(event) is not dict or not _MOVED.isdisjoint(event):
         event, own_id, own_time = _arranged(event)
-    members = _members(event, kind)
-    # The longest seq, `batch` and `clock` that can come to it later are counted in.
-    if len(members) + len(kind) + _FRAME > limit:
-        raise EventTooLargeError(
-            f"the event's line would be {len(members) + len(kind) + _FRAME} bytes, the limit is {limit}; "
-            "shorten it, keep large data elsewhere and log a reference, or raise line_limit",
-            expected=limit,
-            actual=len(members) + len(kind) + _FRAME,
+    if given is None:
+        if "type" in event:
+            event = {name: value for name, value in event.items() if name != "type"}
+    elif next(iter(event)) != "type":
+        event = {"type": given, **event}
+    try:
+        text = orjson.dumps(event, None, _OPTIONS)
+        nulls = text.count(b"null")
+        odd = (
+            # The serialiser writes NaN as null. Most nulls are plain Nones at the top level: then nothing is walked.
+            (nulls and nulls != [*event.values()].count(None) and values.has_nonfinite(event))
+            # Each bracket could be one level more.
+            or (len(text) > 256 and text.count(b"{") + text.count(b"[") >= values.MAX_DEPTH)
+            or b"\n" in text  # raw text handed through by orjson.Fragment
         )
-    return Body(kind, members, own_id, own_time)
+    except (TypeError, RecursionError, RuntimeError, AttributeError):
+        odd, text = True, b""
+    if odd:
+        # A key that is no string may turn into a name that is not the caller's to use.
+        event, late_id, late_time = _arranged(values.plain(event))
+        own_id, own_time = own_id or late_id, own_time or late_time
+        if given is None and "type" in event:
+            event["type~2"] = event.pop("type")
+        text = orjson.dumps(event)
+    if given is not None:  # its text is cut off: cheaper than a copy of the dict without it
+        members = text[10 + len(kind) : -1]
+    else:
+        members = b"," + text[1:-1] if len(text) > 2 else b""
+    # The longest seq, `batch` and `clock` that can come to it later are counted in.
+    length = len(members) + len(kind) + _FRAME
+    if length > limit:
+        raise EventTooLargeError(
+            f"the event's line would be {length} bytes, the limit is {limit}; shorten it, keep large data elsewhere "
+            "and log a reference, or raise line_limit",
+            expected=limit,
+            actual=length,
+        )
+    return _tuple(Body, (kind, members, own_id, own_time))
 
 
 _FRAME = len('{"seq":9223372036854775807,"ts":"","id":"","type":"","clock":"","batch":[,],"prev":"","hash":""}\n')
@@ -127,11 +157,6 @@ def control(kind: str, details: Mapping[str, Any]) -> Body:
 
 
 def _kind(kind: Any) -> bytes:
-    known = _types.get(kind) if type(kind) is str else None
-    if known is not None:
-        return known
-    if kind is None:
-        return b"custom"
     if not isinstance(kind, str) or TYPE.fullmatch(kind) is None:
         raise EventError(
             f"type {kind!r:.200} is no type name: up to 128 letters, digits, '_', '.', ':' and '-'", actual=kind
@@ -140,40 +165,11 @@ def _kind(kind: Any) -> bytes:
         raise ReservedTypeError(
             f"type {kind!r}: names under 'audit.' belong to the engine; choose another first word", actual=kind
         )
-    encoded = kind.encode()
     if len(_types) >= 1024:
         _types.clear()
-    _types[str(kind)] = encoded
+        _types[None] = b"custom"
+    encoded = _types[str(kind)] = kind.encode()
     return encoded
-
-
-def _members(event: Mapping[Any, Any], kind: bytes) -> bytes:
-    first = next(iter(event), None)
-    if first == "type":  # cut its text off rather than copy the dict without it
-        skipped = 10 + len(kind)
-    else:
-        skipped = 0
-        if "type" in event:
-            event = {name: value for name, value in event.items() if name != "type"}
-    try:
-        text = orjson.dumps(event, option=_OPTIONS)
-        odd = (
-            # The serialiser writes NaN as null. Most nulls are plain Nones at the top level: then nothing is walked.
-            ((nulls := text.count(b"null")) and nulls != [*event.values()].count(None) and values.has_nonfinite(event))
-            or (len(text) > 256 and text.count(b"{") + text.count(b"[") >= values.MAX_DEPTH)
-            or (skipped and not text.startswith(b'{"type":"' + kind + b'"'))
-            or b"\n" in text
-        )
-    except (TypeError, orjson.JSONEncodeError, RecursionError, RuntimeError, AttributeError):
-        odd = True
-    if odd:
-        tame = values.plain(event)
-        tame.pop("type", None)
-        text = orjson.dumps(tame)
-        skipped = 0
-    if skipped:
-        return text[skipped:-1]
-    return b"," + text[1:-1] if len(text) > 2 else b""
 
 
 def _arranged(event: Mapping[Any, Any]) -> tuple[dict[Any, Any], bytes | None, str | None]:
@@ -213,9 +209,8 @@ def _arranged(event: Mapping[Any, Any]) -> tuple[dict[Any, Any], bytes | None, s
             details[free] = value
         members["details"] = details
     if own_time is not None:
-        members = {"time": own_time, **members}
-        if "type" in members:
-            members = {"type": members.pop("type"), **members}
+        first = {"type": members.pop("type")} if "type" in members else {}
+        members = {**first, "time": own_time, **members}
     return members, own_id, own_time
 
 
@@ -235,15 +230,10 @@ def line(
     if batch is not None:
         members += b',"batch":[%d,%d]' % batch
     hashed = b'{"seq":%d,"ts":"%b","id":"%b","type":"%b"%b,"prev":"%b"' % (
-        seq,
-        ts.encode(),
-        own_id,
-        body.type,
-        members,
-        prev.encode(),
-    )
-    own = blake3(hashed).hexdigest()
-    return hashed + b',"hash":"%b"}\n' % own.encode(), own_id.decode(), own
+        seq, ts.encode(), own_id, body.type, members, prev.encode()
+    )  # fmt: skip
+    own: str = blake3(hashed).hexdigest()
+    return b'%b,"hash":"%b"}\n' % (hashed, own.encode()), own_id.decode(), own
 
 
 def hash_of(text: bytes) -> str:
@@ -318,32 +308,34 @@ def effective_time(text: bytes) -> str:
 
 
 _id_lock = threading.Lock()
-_last_id = 0
+_id_ms = -1
+_id_count = 0
+_id_prefix = b""
 _random: Iterator[int] = iter(())
 
 
 def new_id() -> bytes:
     """A UUIDv7 (RFC 9562), larger than every one this process made before.
 
-    48 bits of milliseconds, 12 bits of their fraction, 62 random bits; where the clock stands still or steps back,
-    the last one plus a random step.
+    48 bits of milliseconds, 12 bits that count up within one (and run on into the next), 62 random bits.
 
     >>> new_id() < new_id()
     True
     """
-    global _last_id, _random
-    ms, ns = divmod(max(time.time_ns(), 0), 1_000_000)
+    global _id_ms, _id_count, _id_prefix, _random
+    ms = time.time_ns() // 1_000_000
     with _id_lock:
         chance = next(_random, None)
         if chance is None:
             _random = iter(struct.unpack("256Q", os.urandom(2048)))
             chance = next(_random)
-        fresh = ms << 74 | (ns * 4096 // 1_000_000) << 62 | chance >> 2
-        if fresh <= _last_id:
-            fresh = _last_id + 1 + (chance >> 32)
-        _last_id = fresh
-    text = b"%012x7%03x%016x" % (fresh >> 74, fresh >> 62 & 0xFFF, 1 << 63 | fresh & (1 << 62) - 1)
-    return b"%b-%b-%b-%b-%b" % (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
+        _id_count += 1
+        if ms > _id_ms or _id_count > 0xFFF:
+            _id_ms = max(ms, _id_ms + 1)
+            _id_count = chance & 0x1FF  # what is left of the 4,096 is room for the ids of one millisecond
+            _id_prefix = b"%08x-%04x-7" % (_id_ms >> 16, _id_ms & 0xFFFF)
+            chance = next(_random, 0) or int.from_bytes(os.urandom(8), "big")
+        return b"%b%03x-%04x-%012x" % (_id_prefix, _id_count, 0x8000 | chance >> 50, chance & 0xFFFFFFFFFFFF)
 
 
 def _after_fork() -> None:

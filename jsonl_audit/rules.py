@@ -92,14 +92,14 @@ def _slow_look(piece: bytes) -> str | None:
         at = token.end()
     try:
         value = json.loads(text, object_pairs_hook=_members)
-    except _Twice as error:
+    except _TwiceError as error:
         return f"two members are named {error.args[0]!r:.60}"
     except ValueError as error:
         return f"no JSON: {error}"
     return None if isinstance(value, dict) else "no JSON object"
 
 
-class _Twice(Exception):
+class _TwiceError(Exception):
     """Two members of one object share a name."""
 
 
@@ -109,7 +109,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise _Twice(name)
+                raise _TwiceError(name)
             seen.add(name)
     return members
 

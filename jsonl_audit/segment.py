@@ -17,7 +17,18 @@ from typing import Any
 from jsonl_audit import instants, record, storage
 from jsonl_audit.errors import LogError, NewerFormatError
 
-__all__ = ["FORMAT", "Floor", "Header", "Names", "Previous", "header_details", "describe_foreign", "first_line", "is_sealed_name", "parse_header"]
+__all__ = [
+    "FORMAT",
+    "Floor",
+    "Header",
+    "Names",
+    "Previous",
+    "describe_foreign",
+    "first_line",
+    "header_details",
+    "is_sealed_name",
+    "parse_header",
+]
 
 FORMAT = 1
 """The version of the format that this package writes and reads."""
@@ -54,7 +65,7 @@ class Names:
 
         Raises LogError for a path that has the form of a sealed segment's.
         """
-        given = os.fspath(path)
+        given: object = os.fspath(path)
         if not isinstance(given, str) or not given or "\0" in given:
             raise LogError(f"{given!r} is no path of a log; give the active file's, such as 'audit.jsonl'")
         resolved = os.path.realpath(os.path.expanduser(given))

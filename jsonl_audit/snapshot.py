@@ -55,11 +55,15 @@ class Snapshot:
                 self.close()
                 raise
         except NotADirectoryError as error:
-            raise StorageError("no such log: a part of its path is no directory", path=os.fspath(path), errno=error.errno) from error
+            raise StorageError(
+                "no such log: a part of its path is no directory", path=os.fspath(path), errno=error.errno
+            ) from error
         except OSError as error:
             if isinstance(error, StorageError):
                 raise
-            raise StorageError(f"cannot be read: {error.strerror}", path=error.filename or os.fspath(path), errno=error.errno) from error
+            raise StorageError(
+                f"cannot be read: {error.strerror}", path=error.filename or os.fspath(path), errno=error.errno
+            ) from error
 
     def _list(self) -> None:
         names = self.names
@@ -137,7 +141,9 @@ class Snapshot:
     def __enter__(self) -> Snapshot:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -116,7 +116,9 @@ def sync(fd: int) -> None:
         import fcntl
 
         try:
-            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync alone leaves the drive's own cache unwritten there
+            fcntl.fcntl(
+                fd, getattr(fcntl, "F_FULLFSYNC", 51)
+            )  # fsync alone leaves the drive's own cache unwritten there
             return
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
@@ -292,4 +294,3 @@ def reading(path: str) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
-

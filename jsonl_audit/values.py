@@ -31,7 +31,8 @@ import math
 import os
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import orjson
@@ -154,16 +155,16 @@ class _Walk:
             fields = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
             return self._inside(value, fields, path, level)
         if isinstance(value, tuple) and hasattr(value, "_fields"):
-            return self._inside(value, dict(zip(value._fields, value)), path, level)
+            return self._inside(value, dict(zip(value._fields, value, strict=False)), path, level)
         if isinstance(value, Mapping):
             return self._inside(value, value, path, level)
-        if isinstance(value, Set):
+        if isinstance(value, AbstractSet):
             try:
                 items = sorted(value)
             except TypeError:
                 items = list(value)
             return self._inside(value, items, path, level)
-        if isinstance(value, (list, tuple, deque, range)) or isinstance(value, Sequence):
+        if isinstance(value, Sequence | deque):
             return self._inside(value, list(value), path, level)
         return _repr(value)
 
@@ -226,6 +227,7 @@ def _float(value: float) -> str:
 def _key(key: Any) -> str:
     if isinstance(key, enum.Enum) and not isinstance(key, str):
         key = key.value
+    name = ""
     try:
         if isinstance(key, str):
             name = str.__str__(key)

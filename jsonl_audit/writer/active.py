@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from blake3 import blake3
 
 from jsonl_audit import instants, storage
-from jsonl_audit.record import Body
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Floor, Header, Names, Previous
 
@@ -74,15 +74,17 @@ class Active:
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
 
-    def wrote(self, lines: bytes, link: Link, us: int, bodies: list[Body]) -> None:
-        """Says that `lines` stand in the file now."""
+    def wrote(self, lines: bytes, link: tuple[int, str, str], us: int, times: Iterable[str] = ()) -> None:
+        """Says that `lines`, which end with the record `link`, stand in the file now.
+
+        `us` is that record's ts in microseconds, `times` are the records' own times where they have one.
+        """
         self.size += len(lines)
         self.seq, self.head, self.ts = link
         self.us = us
-        for body in bodies:
-            if body.time is not None:
-                self.low = min(self.low, body.time)
-                self.high = max(self.high, body.time)
+        for time in times:
+            self.low = min(self.low, time)
+            self.high = max(self.high, time)
         if self.walk is None:
             self.pending.append(lines)
             self.pending_bytes += len(lines)

@@ -6,12 +6,10 @@ only then is anything of it counted. Whatever goes wrong between, the next commi
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import threading
 import time
-import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,7 +25,7 @@ from jsonl_audit.errors import (
 from jsonl_audit.record import Body
 from jsonl_audit.scan import Link
 from jsonl_audit.segment import Names
-from jsonl_audit.writer import live, rotate
+from jsonl_audit.writer import live, registry, rotate
 from jsonl_audit.writer.active import Active
 from jsonl_audit.writer.background import Background
 from jsonl_audit.writer.chain import Receipt, group_lines, next_line
@@ -69,7 +67,7 @@ class Appender:
         self._lost: tuple[int, int] | None = None
         self._background = Background(self.sync_in_background, settings.sync_interval)
         self._dirty = False
-        self._watched = time.monotonic_ns()
+        self._watched = time.time_ns()
         self._marked = self._seal_at = 0
         try:
             self._open()
@@ -79,7 +77,7 @@ class Appender:
         except BaseException:
             self._let_go()
             raise
-        _appenders.add(self)
+        registry.add(self)
 
     # -- opening and closing
 
@@ -125,7 +123,7 @@ class Appender:
             if self.closed:
                 return
             self.closed = True
-            _appenders.discard(self)
+            registry.discard(self)
             try:
                 if self._active is not None and not self._broken:
                     self._sync()
@@ -153,13 +151,17 @@ class Appender:
     def append(self, body: Body) -> Receipt:
         """Commits one record. Raises WriteError, SyncError, ClosedError."""
         with self._mutex:
-            active = self._ready()
-            line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body)
+            now = time.time_ns()
+            active = self._active
+            if active is None or self._broken or not 0 <= now - self._watched < WATCH:
+                active = self._ready()
+            line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now // 1000)
             limit = self.settings.max_bytes
             if limit is not None and active.size + len(line) > limit and active.has_records and self._seal_if_due():
                 active = self._ready()
-                line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body)
-            self._put(active, line, Link(receipt.seq, receipt.hash, receipt.ts), us, [body])
+                line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now // 1000)
+            seq, ts, _, own = receipt
+            self._put(active, line, (seq, own, ts), us, () if body.time is None else (body.time,))
             return receipt
 
     def commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
@@ -177,29 +179,29 @@ class Appender:
         limit = self.settings.max_bytes
         receipts: list[Receipt] = []
         lines: list[bytes] = []
-        bodies: list[Body] = []
+        times: list[str] = []
         link, us, size = active.link, active.us, active.size
         for group in groups:
             made, got, after, then = group_lines(link, us, group)
             length = sum(map(len, made))
-            if limit is not None and size + length > limit and (bodies or active.has_records):
-                if bodies:
-                    self._put(active, b"".join(lines), link, us, bodies)
-                    lines, bodies = [], []
+            if limit is not None and size + length > limit and (lines or active.has_records):
+                if lines:
+                    self._put(active, b"".join(lines), link, us, times)
+                    lines, times = [], []
                 if self._seal_if_due():
                     active = self._ready()
                     made, got, after, then = group_lines(active.link, active.us, group)
                     length = sum(map(len, made))
                 size = active.size
             lines += made
-            bodies += group
+            times += [body.time for body in group if body.time is not None]
             receipts += got
             link, us, size = after, then, size + length
-        if bodies:
-            self._put(active, b"".join(lines), link, us, bodies)
+        if lines:
+            self._put(active, b"".join(lines), link, us, times)
         return receipts
 
-    def _put(self, active: Active, data: bytes, link: Link, us: int, bodies: list[Body]) -> None:
+    def _put(self, active: Active, data: bytes, link: tuple[int, str, str], us: int, times: Sequence[str]) -> None:
         """Writes what was made, syncs it as the mode says, and only then counts it."""
         self._broken = True
         try:
@@ -214,10 +216,10 @@ class Appender:
                 storage.sync(active.fd)
             except OSError as error:
                 raise self._sync_failed(error) from error
-            active.wrote(data, link, us, bodies)
+            active.wrote(data, link, us, times)
             active.synced, active.synced_head = active.size, active.head
         else:
-            active.wrote(data, link, us, bodies)
+            active.wrote(data, link, us, times)
             if mode == "interval" and not self._dirty:
                 self._dirty = True
                 self._background.wake()
@@ -238,17 +240,19 @@ class Appender:
                 else "the log is closed; open it anew",
                 path=self.names.path,
             )
-        now = time.monotonic_ns()
+        now = time.time_ns()
         active = self._active
         try:
-            if now - self._watched > WATCH and active is not None and not self._broken:
+            if not 0 <= now - self._watched < WATCH and active is not None and not self._broken:
                 self._watched = now
                 self._broken = not live.unchanged(self.names, active)
             if self._broken or self._failed or active is None:
                 self._read_again()
                 active = self._active
         except OSError as error:
-            raise _storage_error(WriteError, error, "the log cannot go on; nothing was written", self.names.path) from error
+            raise _storage_error(
+                WriteError, error, "the log cannot go on; nothing was written", self.names.path
+            ) from error
         assert active is not None
         return active
 
@@ -372,40 +376,27 @@ class Appender:
         return True
 
     def _seal(self) -> str:
-        active, names = self._active, self.names
+        active, names, mode = self._active, self.names, self.settings.mode
         assert active is not None
         self._sync()
-        now = time.time_ns() // 1000
+        self._active = None  # unless it is still what it was, opening finds out where the names stand
         try:
-            previous = active.previous(names, now)
-            successor = rotate.Successor(
-                active.log, active.segment + 1, active.link, previous, now=now, floor=active.floor
-            )
-            rotate.write_next(names, successor, self.settings.mode)
-            if not storage.OPEN_FILES_MOVE:
-                storage.close(active.fd)
-            rotate.move_aside(names, previous.name)
-        except SyncError:
-            self._active = None  # which names a crash would leave is not known: opening finds out
+            sealed, successor = rotate.seal(names, active, mode=mode, now=time.time_ns() // 1000)
+        except SealError:
+            self._active = active
+            raise
+        except BaseException:
             storage.close(active.fd)
             raise
-        except OSError as error:
-            if not storage.OPEN_FILES_MOVE:
-                active.fd = storage.open_append(names.path)
-            raise _storage_error(SealError, error, "the segment could not be sealed", names.path) from error
-        self._active = None
-        if storage.OPEN_FILES_MOVE:
-            storage.close(active.fd)
+        storage.close(active.fd)
         try:
-            self._active = rotate.begin(names, successor, self.settings.mode)
-        except SyncError:
-            raise
+            self._active = rotate.begin(names, successor, mode)
         except OSError as error:
             raise _storage_error(
                 WriteError, error, "the next segment could not be put in place; the next append tries again", names.path
             ) from error
         self._write_mark()
-        return os.path.join(names.directory, previous.name)
+        return sealed
 
     @property
     def last(self) -> Link:
@@ -419,23 +410,3 @@ def _storage_error(kind: type[StorageError], error: OSError, what: str, path: st
         return error
     reason = error.strerror or str(error)
     return kind(f"{what}: {reason}", path=error.filename or path, errno=error.errno)
-
-
-_appenders: weakref.WeakSet[Appender] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for appender in list(_appenders):
-        appender.after_fork()
-    _appenders.clear()
-
-
-@atexit.register
-def _at_exit() -> None:
-    for appender in list(_appenders):
-        with contextlib.suppress(AuditError, OSError):
-            appender.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

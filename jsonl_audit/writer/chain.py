@@ -1,4 +1,4 @@
-"""Lines that go on from a record: seq, ts, prev and hash of what is committed next. Pure but for the clock."""
+"""Lines that go on from a record: seq, ts, prev and hash of what is committed next."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jsonl_audit.scan import Link
 
 __all__ = ["Receipt", "group_lines", "next_line"]
 
+_tuple = tuple.__new__
 CLAMP_NOTED = 1_000_000  # us: a clock that stepped back by more is written down
 
 
@@ -28,20 +29,20 @@ class Receipt(NamedTuple):
 
 
 def next_line(
-    seq: int, head: str, ts: str, us: int, body: Body, batch: tuple[int, int] | None = None
+    seq: int, head: str, ts: str, us: int, body: Body, now: int, batch: tuple[int, int] | None = None
 ) -> tuple[bytes, Receipt, int]:
     """The line of record `seq` behind the one with hash `head` and time `ts` (`us` in microseconds).
 
-    Returns the line, its receipt, and its own time in microseconds: never before the last one's.
+    `now` is what the clock says, in microseconds. Returns the line, its receipt, and its own time: never before the
+    last one's.
     """
-    now = time.time_ns() // 1000
     clock = None
     if now >= us:
         ts, us = instants.text(now), now
     elif us - now > CLAMP_NOTED:
         clock = instants.text(now)
     line, own_id, own = record.line(seq, ts, body, head, batch=batch, clock=clock)
-    return line, Receipt(seq, ts, own_id, own), us
+    return line, _tuple(Receipt, (seq, ts, own_id, own)), us
 
 
 def group_lines(link: Link, us: int, group: Sequence[Body]) -> tuple[list[bytes], list[Receipt], Link, int]:
@@ -54,7 +55,8 @@ def group_lines(link: Link, us: int, group: Sequence[Body]) -> tuple[list[bytes]
     receipts: list[Receipt] = []
     count = len(group)
     for number, body in enumerate(group, 1):
-        line, receipt, us = next_line(seq + 1, head, ts, us, body, (number, count) if count > 1 else None)
+        now = time.time_ns() // 1000
+        line, receipt, us = next_line(seq + 1, head, ts, us, body, now, (number, count) if count > 1 else None)
         seq, ts, _, head = receipt
         made.append(line)
         receipts.append(receipt)

@@ -50,7 +50,9 @@ def go_on(names: Names, active: Active, *, mode: int, now: int) -> Opening:
             _chained(names, active, now),
             torn_bytes=walk.torn_bytes,
             torn_blake3=walk.torn_blake3(),
-            damage=(*active.damage, *(damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage))[:16],
+            damage=(*active.damage, *(damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage))[
+                :16
+            ],
             damaged=active.damaged + walk.damaged,
         )
         what = f"a write stopped in the middle ({walk.torn_bytes} bytes): sealed as it is in {previous.name}"
@@ -67,7 +69,9 @@ def go_on(names: Names, active: Active, *, mode: int, now: int) -> Opening:
 def go_on_after_failed_sync(names: Names, active: Active, *, mode: int, now: int) -> Opening:
     """Seals the file, without a sync, up to what was on disk before the failed one; what is behind does not count."""
     walk = Walk(strict=False, digest=True, times=True)
-    while walk.pos < active.synced and (data := storage.read(active.fd, walk.pos, min(WINDOW, active.synced - walk.pos))):
+    while walk.pos < active.synced and (
+        data := storage.read(active.fd, walk.pos, min(WINDOW, active.synced - walk.pos))
+    ):
         walk.feed(data)
     walk.finish()
     present = _present(names, active)
@@ -134,7 +138,7 @@ def _adopt(active: Active, walk: Walk) -> None:
     if count <= 0 or walk.last is None:
         return
     data = storage.read(active.fd, active.size, count)
-    active.wrote(data, walk.last, instants.micros(walk.last.ts), [])
+    active.wrote(data, walk.last, instants.micros(walk.last.ts))
     if walk.time is not None:
         active.low, active.high = min(active.low, walk.time[0]), max(active.high, walk.time[1])
 
@@ -148,7 +152,9 @@ def _chained(names: Names, active: Active, now: int) -> Previous:
     assert walk is not None
     walk.finish()
     if walk.last is None or walk.time is None:
-        raise LogError("the active file was cut to nothing before it was read; move it away to begin a new log", path=names.path)
+        raise LogError(
+            "the active file was cut to nothing before it was read; move it away to begin a new log", path=names.path
+        )
     places = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:15]]
     places.append(damage_entry(walk.end, active.size - walk.end, "records-missing"))
     return Previous(

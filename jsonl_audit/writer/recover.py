@@ -63,9 +63,7 @@ def open_log(names: Names, mark: Mark | None, *, mode: int, now: int) -> Opening
     return Opening(rotate.begin(names, successor, mode), notes)
 
 
-def _existing(
-    names: Names, mark: Mark | None, sealed: list[str], notes: list[str], mode: int, now: int
-) -> Opening:
+def _existing(names: Names, mark: Mark | None, sealed: list[str], notes: list[str], mode: int, now: int) -> Opening:
     with Content(names.path) as content:
         header = content.header()
     fd = storage.open_append(names.path)
@@ -78,7 +76,7 @@ def _existing(
             walk, unreadable = _walk(fd, mark.synced if mark and mark.failed else None)
             size = storage.size(fd)
             lost_bytes = max(0, mark.synced - walk.end) if mark else 0
-            if mark and mark.failed or walk.torn or walk.damaged or lost_bytes or unreadable:
+            if (mark and mark.failed) or walk.torn or walk.damaged or lost_bytes or unreadable:
                 opening = _seal_as_it_is(names, fd, header, walk, mark, size, unreadable, mode, now)
                 opening.notes[:0] = notes
                 storage.close(fd)
@@ -166,7 +164,8 @@ def _seal_as_it_is(
         walk = Walk(strict=False, digest=True, times=True)
         walk.feed(storage.read(fd, 0, header.size))
         walk.finish()
-    assert walk.last is not None and walk.time is not None
+    assert walk.last is not None
+    assert walk.time is not None
     damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
     damaged = walk.damaged
     if mark is not None and walk.end < mark.synced:  # the disk had all of this
@@ -189,13 +188,13 @@ def _seal_as_it_is(
     successor = rotate.Successor(header.log, header.segment + 1, walk.last, previous, now=now, floor=walk.floor)
     rotate.write_next(names, successor, mode)
     rotate.move_aside(names, previous.name)
-    notes = [_what_was_sealed(previous, walk, failed, mark)]
+    notes = [_what_was_sealed(previous, walk, failed)]
     opening = Opening(rotate.begin(names, successor, mode), notes)
-    opening.lost = _lost(fd, walk, mark)
+    opening.lost = _lost(walk, mark)
     return opening
 
 
-def _what_was_sealed(previous: Previous, walk: Walk, failed: bool, mark: Mark | None) -> str:
+def _what_was_sealed(previous: Previous, walk: Walk, failed: bool) -> str:
     if failed:
         what = "a sync had failed"
     elif previous.damaged:
@@ -206,7 +205,7 @@ def _what_was_sealed(previous: Previous, walk: Walk, failed: bool, mark: Mark | 
     return f"{what}; sealed as it is in {previous.name}, up to seq {previous.last_seq}"
 
 
-def _lost(fd: int, walk: Walk, mark: Mark | None) -> tuple[int, int] | None:
+def _lost(walk: Walk, mark: Mark | None) -> tuple[int, int] | None:
     """Which acknowledged records stand behind the end and do not count."""
     assert walk.last is not None
     if mark is not None and mark.failed:
@@ -385,4 +384,3 @@ def _has_content(path: str) -> bool:
         return storage.size(path) > 0
     except FileNotFoundError:
         return False
-

@@ -21,7 +21,7 @@ from jsonl_audit.scan import Link
 from jsonl_audit.segment import Floor, Header, Names, Previous, header_details, parse_header
 from jsonl_audit.writer.active import Active
 
-__all__ = ["Successor", "begin", "first_segment", "move_aside", "write_next"]
+__all__ = ["Successor", "begin", "first_segment", "move_aside", "seal", "write_next"]
 
 WRITER = "jsonl-audit/1"
 """What a header says wrote it: the program and the version of its format."""
@@ -41,9 +41,7 @@ class Successor:
         floor: Floor | None = None,
         active_missing: bool = False,
     ) -> None:
-        details = header_details(
-            log, segment, previous, writer=WRITER, purged=floor, active_missing=active_missing
-        )
+        details = header_details(log, segment, previous, writer=WRITER, purged=floor, active_missing=active_missing)
         ts = max(instants.text(now), link.ts)
         body = record.control("audit.segment", details)
         self.line, _, own = record.line(link.seq + 1, ts, body, link.hash)
@@ -61,7 +59,9 @@ class Successor:
 
 def first_segment(now: int, *, active_missing: bool = False) -> Successor:
     """The header of a new log."""
-    return Successor(record.new_id().decode(), 1, Link(0, record.ZERO, ""), None, now=now, active_missing=active_missing)
+    return Successor(
+        record.new_id().decode(), 1, Link(0, record.ZERO, ""), None, now=now, active_missing=active_missing
+    )
 
 
 def write_next(names: Names, successor: Successor, mode: int) -> None:
@@ -91,6 +91,31 @@ def move_aside(names: Names, sealed: str) -> None:
     _sync_names(names)
 
 
+def seal(names: Names, active: Active, *, mode: int, now: int) -> tuple[str, Successor]:
+    """Steps 2, 3 and 4 for an active segment that is synced and walked. Returns its new path, and what comes next.
+
+    Raises SealError: then the active file is as it was. Raises SyncError: then opening finds out which names exist.
+    """
+    try:
+        previous = active.previous(names, now)
+        successor = Successor(active.log, active.segment + 1, active.link, previous, now=now, floor=active.floor)
+        write_next(names, successor, mode)
+        if not storage.OPEN_FILES_MOVE:
+            storage.close(active.fd)
+        try:
+            move_aside(names, previous.name)
+        finally:
+            if not storage.OPEN_FILES_MOVE and storage.exists(names.path):
+                active.fd = storage.open_append(names.path)
+    except SyncError:
+        raise
+    except OSError as error:
+        raise SealError(
+            f"the segment could not be sealed: {error.strerror}", path=error.filename or names.path, errno=error.errno
+        ) from error
+    return os.path.join(names.directory, previous.name), successor
+
+
 def begin(names: Names, successor: Successor, mode: int) -> Active:
     """Steps 5 and 6: the next segment becomes the active one. Returns it, open.
 
@@ -110,7 +135,9 @@ def _sync_names(names: Names) -> None:
         storage.sync_directory(names.directory)
     except OSError as error:
         raise SyncError(
-            f"the directory could not be synced while sealing: {error.strerror}", path=names.directory, errno=error.errno
+            f"the directory could not be synced while sealing: {error.strerror}",
+            path=names.directory,
+            errno=error.errno,
         ) from error
 
 
