@@ -132,6 +132,13 @@ class LockedError(LogError):
 class StorageError(AuditError, OSError):
     """The operating system refused. ``errno`` says why, in its own numbers."""
 
+    @classmethod
+    def of(cls, error: OSError, what: str, path: str) -> AuditError:
+        """The error of this class that `error` means, `what` having been tried; one of ours stays what it is."""
+        if isinstance(error, AuditError):
+            return error
+        return cls(f"{what}: {error.strerror or error}", path=error.filename or path, errno=error.errno)
+
 
 class WriteError(StorageError):
     """A write did not complete. The event is not known to be recorded."""

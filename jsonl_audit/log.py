@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from jsonl_audit import record
 from jsonl_audit.errors import EventError
 from jsonl_audit.segment import Names
-from jsonl_audit.writer.appender import Appender, Settings
+from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.chain import Receipt
+from jsonl_audit.writer.settings import Settings
 
 if TYPE_CHECKING:
     from jsonl_audit.verifier import Report

@@ -11,11 +11,9 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from jsonl_audit import record, storage
 from jsonl_audit.errors import (
-    AuditError,
     ClosedError,
     SealError,
     StorageError,
@@ -31,23 +29,14 @@ from jsonl_audit.writer.background import Background
 from jsonl_audit.writer.chain import Receipt, group_lines, next_line
 from jsonl_audit.writer.lock import Lock
 from jsonl_audit.writer.recover import Opening, check_foreign, open_log
+from jsonl_audit.writer.settings import Settings
 
-__all__ = ["Appender", "Settings"]
+__all__ = ["Appender"]
 
 WATCH = 100_000_000  # ns: so soon a file deleted, replaced or cut under the writer is noticed
 MARK_EVERY = 1_000_000_000  # ns
 SEAL_AGAIN = 1_000_000_000  # ns after a failed try
 SLICE = 1 << 20  # bytes of a reopened segment walked with one commit: about 3 ms
-
-
-class Settings(NamedTuple):
-    """How an appender works; AuditLog says what each means."""
-
-    max_bytes: int | None = 100 * 2**20
-    fsync: str = "always"
-    sync_interval: float = 1.0
-    lock_timeout: float = 0.0
-    mode: int = 0o600
 
 
 class Appender:
@@ -65,6 +54,7 @@ class Appender:
         self._broken = False  # a commit did not come to its end: the disk is read before the next
         self._failed = False  # a sync failed: nothing more goes into this file
         self._lost: tuple[int, int] | None = None
+        self._last: Link | None = None
         self._background = Background(self.sync_in_background, settings.sync_interval)
         self._dirty = False
         self._watched = time.time_ns()
@@ -73,7 +63,7 @@ class Appender:
             self._open()
         except OSError as error:
             self._let_go()
-            raise _storage_error(StorageError, error, "the log cannot be opened", names.path) from error
+            raise StorageError.of(error, "the log cannot be opened", names.path) from error
         except BaseException:
             self._let_go()
             raise
@@ -125,9 +115,11 @@ class Appender:
             self.closed = True
             registry.discard(self)
             try:
-                if self._active is not None and not self._broken:
+                if self._active is not None:
+                    self._last = self._active.link
                     self._sync()
-                    self._write_mark()
+                    if not (self._broken or self._failed):
+                        self._write_mark()
             finally:
                 self._let_go()
         self._background.end()
@@ -207,8 +199,8 @@ class Appender:
         try:
             storage.write(active.fd, data)
         except OSError as error:
-            raise _storage_error(
-                WriteError, error, "the event could not be written and is not known to be recorded", self.names.path
+            raise WriteError.of(
+                error, "the event could not be written and is not known to be recorded", self.names.path
             ) from error
         mode = self.settings.fsync
         if mode == "always":
@@ -250,9 +242,7 @@ class Appender:
                 self._read_again()
                 active = self._active
         except OSError as error:
-            raise _storage_error(
-                WriteError, error, "the log cannot go on; nothing was written", self.names.path
-            ) from error
+            raise WriteError.of(error, "the log cannot go on; nothing was written", self.names.path) from error
         assert active is not None
         return active
 
@@ -346,7 +336,7 @@ class Appender:
             try:
                 active.catch_up()
             except OSError as error:
-                raise _storage_error(SealError, error, "the segment cannot be read", self.names.path) from error
+                raise SealError.of(error, "the segment cannot be read", self.names.path) from error
             self._seal_at = 0
             return self._seal()
 
@@ -392,21 +382,16 @@ class Appender:
         try:
             self._active = rotate.begin(names, successor, mode)
         except OSError as error:
-            raise _storage_error(
-                WriteError, error, "the next segment could not be put in place; the next append tries again", names.path
+            raise WriteError.of(
+                error, "the next segment could not be put in place; the next append tries again", names.path
             ) from error
         self._write_mark()
         return sealed
 
     @property
     def last(self) -> Link:
-        """The last record committed."""
+        """The last record committed; also once the log is closed."""
         with self._mutex:
+            if self.closed and self._last is not None:
+                return self._last
             return self._ready().link
-
-
-def _storage_error(kind: type[StorageError], error: OSError, what: str, path: str) -> AuditError:
-    if isinstance(error, AuditError):
-        return error
-    reason = error.strerror or str(error)
-    return kind(f"{what}: {reason}", path=error.filename or path, errno=error.errno)

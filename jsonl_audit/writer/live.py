@@ -124,8 +124,8 @@ def _present(names: Names, active: Active) -> str:
         return "missing"
     if (header.log, header.segment) != (active.log, active.segment):
         raise WrongLogError(
-            "another log's file, or another segment, was put in the place of the one being written; nothing was written "
-            "to it. Move it away and the log goes on",
+            "another log's file, or another segment, was put in the place of the one being written; nothing was "
+            "written to it. Move it away and the log goes on",
             path=names.path,
             seq=active.seq,
         )
