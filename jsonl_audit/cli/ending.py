@@ -46,7 +46,12 @@ def run(args: Sequence[str]) -> int:
     except (BrokenPipeError, streams.ReaderGoneError):
         streams.abandon_stdout()
         status = 0
-    except (AuditError, OSError) as error:
+    except AuditError as error:
+        status, words = status_and_words(error)
+        streams.say(words)
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            return of_stdout(error)  # click's own writing, of --help; the engine's errors carry paths
         status, words = status_and_words(error)
         streams.say(words)
     return status

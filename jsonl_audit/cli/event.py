@@ -29,9 +29,9 @@ def event_of(options: dict[str, Any]) -> dict[str, Any]:
     if "id" in event and UUID.fullmatch(event["id"].lower()) is None:
         raise click.BadParameter(f"{event['id']!r} is no UUID; give other names with --set", param_hint="--id")
     for word in options["actor"]:
-        _put(event, f"actor.{word}" if "=" in word else f"actor.id={word}", "--actor")
+        _put(event, word if "=" in word else f"id={word}", "--actor", "actor.")
     for word in options["detail"]:
-        _put(event, f"details.{word}", "--detail")
+        _put(event, word, "--detail", "details.")
     for word in options["set"]:
         _put(event, word, "--set")
     return event
@@ -49,9 +49,9 @@ def _time(text: str) -> Any:
     return value
 
 
-def _put(event: dict[str, Any], word: str, option: str) -> None:
+def _put(event: dict[str, Any], word: str, option: str, inside: str = "") -> None:
     path, value, _ = split_value(word, option)
-    *above, name = path.split(".")
+    *above, name = (inside + path).split(".")
     at = event
     for step in above:
         at = at.setdefault(step, {})

@@ -38,7 +38,7 @@ class Interrupt:
 
         return wait_and_read
 
-    def __enter__(self) -> Interrupt:  # noqa: PYI034 - Self needs Python 3.11
+    def __enter__(self) -> Interrupt:
         if sys.platform == "win32":  # no select for a console or a pipe there
             return self
         self._wake = os.pipe()

@@ -22,6 +22,7 @@ __all__ = ["FORMS", "Form", "make_form"]
 FORMS = ("short", "json", "jsonl", "csv", "table")
 CSV_FIELDS = ("seq", "ts", "time", "id", "type", "outcome", "actor", "details")
 TABLE_FIELDS = ("time", "seq", "type", "actor", "outcome", "details")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCREENFUL = 200
 """So many records set the widths of a table's columns."""
 
@@ -110,12 +111,12 @@ class _Csv(Form):
 
     def _row(self, cells: list[str]) -> None:
         if not self.exact:
-            cells = [f"'{cell}" if cell[:1] in "=+-@\t\r" and not _is_number(cell) else cell for cell in cells]
+            cells = [f"'{cell}" if cell.startswith(_FORMULA) and not _is_number(cell) else cell for cell in cells]
         if self.out.terminal:
             cells = [visible(cell) for cell in cells]
         row = io.StringIO()
-        csv.writer(row, lineterminator="\n").writerow(cells)
-        self.out.write(row.getvalue().encode())
+        csv.writer(row, lineterminator="\r\n").writerow(cells)  # so that a bare CR in a cell is quoted, too
+        self.out.write(row.getvalue()[:-2].encode() + b"\n")
 
 
 class _ExactCsv(_Csv):

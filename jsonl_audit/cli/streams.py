@@ -147,7 +147,7 @@ class Progress:
             rate = f", {done / seconds / 1e6:,.0f} MB/s" if seconds > 0.5 else ""
             self.at(f"{done / total:4.0%} of {total / 1e6:,.0f} MB{rate}")
 
-    def __enter__(self) -> Progress:  # noqa: PYI034 - Self needs Python 3.11
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -58,21 +59,27 @@ class _Saying(logging.Handler):
         streams.say(record.getMessage())
 
 
-def open_log(path: str, **options: Any) -> AuditLog:
-    """The log at `path`, opened. What opening found is said on standard error.
+@contextlib.contextmanager
+def open_log(path: str, **options: Any) -> Iterator[AuditLog]:
+    """The log at `path`, open within the `with`. What the engine finds meanwhile is said on standard error.
 
     Raises click.UsageError for a setting that makes no sense, else as AuditLog does.
     """
     from jsonl_audit.errors import AuditError
     from jsonl_audit.log import AuditLog
 
-    logger = logging.getLogger("jsonl_audit")
-    if not logger.handlers:
-        logger.addHandler(_Saying())
-        logger.propagate = False
+    logger, saying = logging.getLogger("jsonl_audit"), _Saying()
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(saying)
     try:
-        return AuditLog(path, **options)
-    except AuditError:
-        raise
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        try:
+            log = AuditLog(path, **options)
+        except AuditError:
+            raise
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        with log:
+            yield log
+    finally:
+        logger.removeHandler(saying)
+        logger.propagate = propagated
