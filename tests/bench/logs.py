@@ -1,0 +1,77 @@
+"""The logs that reading is measured on: made once by the engine, kept for the next run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import jsonl_audit
+from jsonl_audit import AuditLog
+
+from .events import Events
+from .measure import say
+
+__all__ = ["Log", "made"]
+
+SEGMENT = 100 * 2**20
+BATCH = 1000
+ACTIVE = 1000  # records in the active segment: what is not sealed is a small part, as it mostly is in a large log
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log made for reading."""
+
+    path: Path
+    """Its active file."""
+    files: tuple[Path, ...]
+    """All its files, oldest first, the active one last."""
+    bytes: int
+    last_seq: int
+    needle_seq: int
+    """The one record that holds the rare value, about three fifths in."""
+
+    @property
+    def sealed(self) -> tuple[Path, ...]:
+        """All files but the active one."""
+        return self.files[:-1]
+
+
+def made(work: Path, events: Events, size: int) -> Log:
+    """A log of `size` bytes in segments of 100 MiB (a tenth of a smaller log); from `work` if it lies there already."""
+    kind = f"{size} {jsonl_audit.__version__} {events.origin} {events.mean}"
+    folder = work / f"log-{size // 1_000_000}MB-{hashlib.sha256(kind.encode()).hexdigest()[:8]}"
+    label = folder / "made.json"
+    if not label.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        say(f"  making a log of {size / 1e6:,.0f} MB in {folder}, once")
+        label.write_text(json.dumps(_make(folder / "audit.jsonl", events, size)), "utf-8")
+    facts = json.loads(label.read_text("utf-8"))
+    path = folder / "audit.jsonl"
+    files = (*sorted(name for name in folder.glob("audit.*Z.jsonl")), path)
+    return Log(path, files, sum(map(os.path.getsize, files)), facts["last_seq"], facts["needle_seq"])
+
+
+def _make(path: Path, events: Events, size: int) -> dict[str, int]:
+    needle_seq = done = number = 0
+    small = max(size // 10, 2**20)
+    with AuditLog(path, fsync="never", max_bytes=min(SEGMENT, small)) as log:
+        last = int(ACTIVE * events.mean) if size > 20_000_000 else size // 20
+        batch = min(BATCH, max(size // 10_000, 10))
+        while done < size - last:
+            log.append_many(events.fresh(batch, number))
+            number += batch
+            done += int(batch * (events.mean + 290))
+            if not needle_seq and done > size * 0.6:
+                needle_seq = log.append(events.needle()).seq
+        log.rotate()
+        while done < size:
+            log.append_many(events.fresh(batch, number))
+            number += batch
+            done += int(batch * (events.mean + 290))
+        return {"last_seq": log.last_seq, "needle_seq": needle_seq}
