@@ -114,7 +114,8 @@ def test_csv_keeps_a_spreadsheet_from_running_a_strangers_text(formula: str) -> 
 
 @pytest.mark.parametrize("number", [-7, -1.5, 1e30])
 def test_csv_leaves_numbers_numbers(number: float) -> None:
-    assert shown("csv", line_of(n=number), fields=("n",)) == f"n\n{number}\n"
+    name, text = shown("csv", line_of(n=number), fields=("n",)).splitlines()
+    assert (name, float(text)) == ("n", number)  # 1e30 or 1e+30: both are the number
 
 
 def test_a_table_is_aligned_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:
