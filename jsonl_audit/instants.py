@@ -27,21 +27,27 @@ _days: set[str] = set()
 
 
 def text(us: int) -> str:
-    """The form on disk of `us` microseconds since 1970; instants outside the years 1 to 9999 take the nearest end.
+    """The form on disk of `us` microseconds since 1970; outside the years 1 to 9999 of the nearest second.
 
     >>> text(1_000_000)
     '1970-01-01T00:00:01.000000Z'
     """
-    if not _LOWEST <= us <= _HIGHEST:
-        us = min(max(us, _LOWEST), _HIGHEST)
     second, rest = divmod(us, 1_000_000)
     head = _seconds.get(second)
     if head is None:
-        if len(_seconds) >= 64:  # the hot path asks for one second at a time
-            _seconds.clear()
-        head = (_EPOCH + timedelta(seconds=second)).strftime("-%m-%dT%H:%M:%S.")
-        head = _seconds[second] = f"{(_EPOCH + timedelta(seconds=second)).year:04d}{head}"
+        head = _head(second)
     return f"{head}{rest:06d}Z"
+
+
+def _head(second: int) -> str:
+    """All but the fraction of an instant; the last ones asked for are kept, since time is asked for in order."""
+    if not _LOWEST <= second * 1_000_000 <= _HIGHEST:
+        return "0001-01-01T00:00:00." if second < 0 else "9999-12-31T23:59:59."
+    if len(_seconds) >= 64:
+        _seconds.clear()
+    moment = _EPOCH + timedelta(seconds=second)
+    head = _seconds[second] = f"{moment.year:04d}{moment:-%m-%dT%H:%M:%S.}"
+    return head
 
 
 def stamp(us: int) -> str:

@@ -132,11 +132,15 @@ class AuditLog:
         return self._appender.commit([[body] for body in bodies]) if bodies else []
 
     def _encoded(self, events: Iterable[Mapping[str, Any]]) -> list[record.Body]:
+        if isinstance(events, str | bytes | Mapping):
+            raise TypeError(f"events is a list of events or another iterable of them, not one {type(events).__name__}")
         bodies = []
-        for number, event in enumerate(events, 1):
+        limit = self._line_limit
+        for event in events:
             try:
-                bodies.append(record.encode(_event(event, {}), self._line_limit))
+                bodies.append(record.encode(event if type(event) is dict else _event(event, {}), limit))
             except EventError as error:
+                number = len(bodies) + 1
                 error.message = f"event {number}: {error.message}; nothing of it or of the others was written"
                 raise
         return bodies
@@ -219,9 +223,9 @@ def _check_options(max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout:
         raise ValueError(f"fsync is 'always', 'interval' or 'never', not {fsync!r}")
     if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
         raise ValueError(f"max_bytes is a number of bytes, 0 or None for no limit, not {max_bytes!r}")
-    if not sync_interval > 0:
-        raise ValueError(f"sync_interval is a number of seconds above 0, not {sync_interval!r}")
-    if lock_timeout is not None and not lock_timeout >= 0:
+    if not 0 < sync_interval <= 86_400:
+        raise ValueError(f"sync_interval is a number of seconds above 0, at most a day, not {sync_interval!r}")
+    if lock_timeout is not None and not 0 <= lock_timeout <= 86_400 * 365:
         raise ValueError(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout!r}")
     if not 1024 <= line_limit <= record.HARD_LIMIT:
         raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")

@@ -114,8 +114,8 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
         odd = (
             # The serialiser writes NaN as null. Most nulls are plain Nones at the top level: then nothing is walked.
             (nulls and nulls != [*event.values()].count(None) and values.has_nonfinite(event))
-            # Each bracket could be one level more.
-            or (len(text) > 256 and text.count(b"{") + text.count(b"[") >= values.MAX_DEPTH)
+            # Each bracket could be one level more. Most events have few arrays: to find none costs nothing.
+            or text.count(b"{") + (text.count(b"[") if b"[" in text else 0) >= values.MAX_DEPTH
             or b"\n" in text  # raw text handed through by orjson.Fragment
         )
     except (TypeError, RecursionError, RuntimeError, AttributeError):
@@ -215,7 +215,7 @@ def _arranged(event: Mapping[Any, Any]) -> tuple[dict[Any, Any], bytes | None, s
 
 
 def line(
-    seq: int, ts: str, body: Body, prev: str, *, batch: tuple[int, int] | None = None, clock: str | None = None
+    seq: int, ts: str, body: Body, prev: str, batch: tuple[int, int] | None = None, clock: str | None = None
 ) -> tuple[bytes, str, str]:
     """The line of `body` at its place, its id and its hash.
 
@@ -223,16 +223,16 @@ def line(
     >>> len(text), hash_of(text) == own == text[-67:-3].decode()
     (253, True)
     """
-    own_id = body.id or new_id()
-    members = body.members
+    kind, members, given, _ = body
+    own_id = given or new_id()
     if clock is not None:
         members = b',"clock":"%b"%b' % (clock.encode(), members)
     if batch is not None:
         members += b',"batch":[%d,%d]' % batch
     hashed = b'{"seq":%d,"ts":"%b","id":"%b","type":"%b"%b,"prev":"%b"' % (
-        seq, ts.encode(), own_id, body.type, members, prev.encode()
+        seq, ts.encode(), own_id, kind, members, prev.encode()
     )  # fmt: skip
-    own: str = blake3(hashed).hexdigest()
+    own: str = blake3(hashed).digest().hex()
     return b'%b,"hash":"%b"}\n' % (hashed, own.encode()), own_id.decode(), own
 
 
@@ -332,9 +332,8 @@ def new_id() -> bytes:
         _id_count += 1
         if ms > _id_ms or _id_count > 0xFFF:
             _id_ms = max(ms, _id_ms + 1)
-            _id_count = chance & 0x1FF  # what is left of the 4,096 is room for the ids of one millisecond
+            _id_count = os.urandom(1)[0]  # what is left of 4,096 is room for the ids of one millisecond
             _id_prefix = b"%08x-%04x-7" % (_id_ms >> 16, _id_ms & 0xFFFF)
-            chance = next(_random, 0) or int.from_bytes(os.urandom(8), "big")
         return b"%b%03x-%04x-%012x" % (_id_prefix, _id_count, 0x8000 | chance >> 50, chance & 0xFFFFFFFFFFFF)
 
 

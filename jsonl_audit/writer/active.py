@@ -10,6 +10,7 @@ from blake3 import blake3
 from jsonl_audit import instants, storage
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Floor, Header, Names, Previous
+from jsonl_audit.writer.chain import Receipt
 
 __all__ = ["Active"]
 
@@ -74,20 +75,21 @@ class Active:
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
 
-    def wrote(self, lines: bytes, link: tuple[int, str, str], us: int, times: Iterable[str] = ()) -> None:
-        """Says that `lines`, which end with the record `link`, stand in the file now.
+    def wrote(self, lines: bytes, last: Receipt, us: int, times: Iterable[str] | None = None) -> None:
+        """Says that `lines`, which end with the record of the receipt `last`, stand in the file now.
 
         `us` is that record's ts in microseconds, `times` are the records' own times where they have one.
         """
-        self.size += len(lines)
-        self.seq, self.head, self.ts = link
+        self.seq, self.ts, _, self.head = last
         self.us = us
-        for time in times:
-            self.low = min(self.low, time)
-            self.high = max(self.high, time)
+        if times:
+            self.low = min(self.low, *times)
+            self.high = max(self.high, *times)
+        size = len(lines)
+        self.size += size
         if self.walk is None:
             self.pending.append(lines)
-            self.pending_bytes += len(lines)
+            self.pending_bytes += size
             if self.pending_bytes >= DIGEST_BLOCK:
                 self.digest_pending()
 

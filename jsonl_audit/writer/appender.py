@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from jsonl_audit import record, storage
@@ -25,7 +27,7 @@ from jsonl_audit.scan import Link
 from jsonl_audit.segment import Names
 from jsonl_audit.writer import live, registry, rotate
 from jsonl_audit.writer.active import Active
-from jsonl_audit.writer.background import Background
+from jsonl_audit.writer.background import Background, Syncs
 from jsonl_audit.writer.chain import Receipt, group_lines, next_line
 from jsonl_audit.writer.lock import Lock
 from jsonl_audit.writer.recover import Opening, check_foreign, open_log
@@ -36,6 +38,7 @@ __all__ = ["Appender"]
 WATCH = 100_000_000  # ns: so soon a file deleted, replaced or cut under the writer is noticed
 MARK_EVERY = 1_000_000_000  # ns
 SEAL_AGAIN = 1_000_000_000  # ns after a failed try
+NOTES = 100  # that are kept
 SLICE = 1 << 20  # bytes of a reopened segment walked with one commit: about 3 ms
 
 
@@ -45,10 +48,13 @@ class Appender:
     def __init__(self, names: Names, settings: Settings) -> None:
         self.names = names
         self.settings = settings
-        self.notes: list[str] = []
+        self.notes: deque[str] = deque(maxlen=NOTES)
         self.closed = False
         self.forked = False
+        self._limit = settings.max_bytes or sys.maxsize
+        self._fsync = settings.fsync
         self._mutex = threading.Lock()
+        self._syncs = Syncs()
         self._lock = Lock(names)
         self._active: Active | None = None
         self._broken = False  # a commit did not come to its end: the disk is read before the next
@@ -134,6 +140,7 @@ class Appender:
     def after_fork(self) -> None:
         """In a child: nothing is written, and the parent's lock is left to the parent."""
         self._mutex = threading.Lock()
+        self._syncs = Syncs()
         self._background = Background(self.sync_in_background, self.settings.sync_interval)
         self.forked = True
         self._let_go()
@@ -148,12 +155,10 @@ class Appender:
             if active is None or self._broken or not 0 <= now - self._watched < WATCH:
                 active = self._ready()
             line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now // 1000)
-            limit = self.settings.max_bytes
-            if limit is not None and active.size + len(line) > limit and active.has_records and self._seal_if_due():
+            if active.size + len(line) > self._limit and active.has_records and self._seal_if_due():
                 active = self._ready()
                 line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now // 1000)
-            seq, ts, _, own = receipt
-            self._put(active, line, (seq, own, ts), us, () if body.time is None else (body.time,))
+            self._put(active, line, receipt, us, body.time and (body.time,))
             return receipt
 
     def commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
@@ -168,7 +173,6 @@ class Appender:
     def _commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
         active = self._active
         assert active is not None
-        limit = self.settings.max_bytes
         receipts: list[Receipt] = []
         lines: list[bytes] = []
         times: list[str] = []
@@ -176,9 +180,9 @@ class Appender:
         for group in groups:
             made, got, after, then = group_lines(link, us, group)
             length = sum(map(len, made))
-            if limit is not None and size + length > limit and (lines or active.has_records):
+            if size + length > self._limit and (lines or active.has_records):
                 if lines:
-                    self._put(active, b"".join(lines), link, us, times)
+                    self._put(active, b"".join(lines), receipts[-1], us, times)
                     lines, times = [], []
                 if self._seal_if_due():
                     active = self._ready()
@@ -190,10 +194,10 @@ class Appender:
             receipts += got
             link, us, size = after, then, size + length
         if lines:
-            self._put(active, b"".join(lines), link, us, times)
+            self._put(active, b"".join(lines), receipts[-1], us, times)
         return receipts
 
-    def _put(self, active: Active, data: bytes, link: tuple[int, str, str], us: int, times: Sequence[str]) -> None:
+    def _put(self, active: Active, data: bytes, last: Receipt, us: int, times: Sequence[str] | None) -> None:
         """Writes what was made, syncs it as the mode says, and only then counts it."""
         self._broken = True
         try:
@@ -202,24 +206,24 @@ class Appender:
             raise WriteError.of(
                 error, "the event could not be written and is not known to be recorded", self.names.path
             ) from error
-        mode = self.settings.fsync
+        mode = self._fsync
         if mode == "always":
-            try:
-                storage.sync(active.fd)
-            except OSError as error:
-                raise self._sync_failed(error) from error
-            active.wrote(data, link, us, times)
+            failure = self._syncs.sync(active, active.fd)
+            if failure is not None:
+                raise self._sync_failed(failure) from failure
+            active.wrote(data, last, us, times)
             active.synced, active.synced_head = active.size, active.head
         else:
-            active.wrote(data, link, us, times)
+            active.wrote(data, last, us, times)
             if mode == "interval" and not self._dirty:
                 self._dirty = True
                 self._background.wake()
         self._broken = False
         if active.walk is not None:
             self._walk_slice(active, len(data))
-        if active.us * 1000 - self._marked > MARK_EVERY or active.us * 1000 < self._marked:
-            self._marked = active.us * 1000
+        now = time.monotonic_ns()
+        if now - self._marked > MARK_EVERY:
+            self._marked = now
             if active.synced == active.size:
                 self._write_mark()
 
@@ -273,16 +277,15 @@ class Appender:
             return
         if self._failed:
             raise SyncError("an earlier sync failed; the next append goes on in a new segment", path=self.names.path)
-        try:
-            storage.sync(active.fd)
-        except OSError as error:
-            raise self._sync_failed(error) from error
+        failure = self._syncs.sync(active, active.fd)
+        if failure is not None:
+            raise self._sync_failed(failure) from failure
         active.synced, active.synced_head = active.size, active.head
         self._dirty = False
 
     def _sync_failed(self, error: OSError) -> SyncError:
         """Nothing of this file behind the last good sync counts from here on, and the lock file says so first."""
-        self._failed = True
+        self._failed = self._broken = True
         with contextlib.suppress(OSError):
             self._write_mark()
         return SyncError(
@@ -302,15 +305,10 @@ class Appender:
             self._dirty = False
             self._broken = not live.unchanged(self.names, active)
             fd = os.dup(active.fd)  # the segment may be sealed meanwhile
-        failure = None
-        try:
-            storage.sync(fd)
-        except OSError as error:
-            failure = error
-        finally:
-            storage.close(fd)
+        failure = self._syncs.sync(active, fd)
+        storage.close(fd)
         with self._mutex:
-            if self._active is not active:
+            if self._active is not active or self._failed:
                 return
             if failure is not None:
                 self._sync_failed(failure)
@@ -348,7 +346,10 @@ class Appender:
             return
         if done and active.damaged:
             self._say(f"damage in {active.damaged} place(s) of the reopened segment; the next one says so")
-            self._seal_if_due()
+            try:
+                self._seal_if_due()
+            except StorageError as error:  # the commit that this came with is done; the next one meets what is wrong
+                self._say(error.message)
 
     def _seal_if_due(self) -> bool:
         """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""
@@ -395,3 +396,8 @@ class Appender:
             if self.closed and self._last is not None:
                 return self._last
             return self._ready().link
+
+    def __del__(self) -> None:
+        if not self.closed:
+            with contextlib.suppress(Exception):
+                self.close()

@@ -41,7 +41,7 @@ def next_line(
         ts, us = instants.text(now), now
     elif us - now > CLAMP_NOTED:
         clock = instants.text(now)
-    line, own_id, own = record.line(seq, ts, body, head, batch=batch, clock=clock)
+    line, own_id, own = record.line(seq, ts, body, head, batch, clock)
     return line, _tuple(Receipt, (seq, ts, own_id, own)), us
 
 
@@ -54,8 +54,8 @@ def group_lines(link: Link, us: int, group: Sequence[Body]) -> tuple[list[bytes]
     made: list[bytes] = []
     receipts: list[Receipt] = []
     count = len(group)
+    now = time.time_ns() // 1000  # a batch is committed at one moment
     for number, body in enumerate(group, 1):
-        now = time.time_ns() // 1000
         line, receipt, us = next_line(seq + 1, head, ts, us, body, now, (number, count) if count > 1 else None)
         seq, ts, _, head = receipt
         made.append(line)

@@ -20,6 +20,7 @@ from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Names, Previous
 from jsonl_audit.writer import rotate
 from jsonl_audit.writer.active import Active, damage_entry, sealed_name
+from jsonl_audit.writer.chain import Receipt
 from jsonl_audit.writer.recover import Opening, link_before
 
 __all__ = ["go_on", "go_on_after_failed_sync", "unchanged"]
@@ -138,7 +139,8 @@ def _adopt(active: Active, walk: Walk) -> None:
     if count <= 0 or walk.last is None:
         return
     data = storage.read(active.fd, active.size, count)
-    active.wrote(data, walk.last, instants.micros(walk.last.ts))
+    seq, head, ts = walk.last
+    active.wrote(data, Receipt(seq, ts, "", head), instants.micros(ts))
     if walk.time is not None:
         active.low, active.high = min(active.low, walk.time[0]), max(active.high, walk.time[1])
 
