@@ -1,0 +1,152 @@
+"""The asynchronous twin of reading: the same arguments and the same records, and the event loop is never kept waiting.
+
+Files are read in threads, a window at a time, so that a task that waits for a rare record can be cancelled soon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from jsonl_audit import reader
+from jsonl_audit.reader.follow import POLL, followed, stopper
+from jsonl_audit.reader.follower import Wait
+from jsonl_audit.reader.matches import Match
+from jsonl_audit.reader.notices import Tell
+from jsonl_audit.reader.query import After, find
+from jsonl_audit.reader.windows import WINDOW
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from jsonl_audit.reader import Filters
+
+__all__ = ["follow", "get", "query", "tail"]
+
+_CHUNK = 500
+"""So many records are taken from a thread at once, at most, …"""
+_LONG = 0.01
+"""… and what was found in so many seconds."""
+
+
+async def tail(
+    path: str | os.PathLike[str],
+    n: int = 10,
+    *,
+    on_damage: Tell | None = None,
+    block: int = WINDOW,
+    **filters: Unpack[Filters],
+) -> list[dict[str, Any]]:
+    """As :func:`jsonl_audit.tail`.
+
+    >>> from jsonl_audit import AuditLog
+    >>> with AuditLog("audit.jsonl", fsync="never") as log:
+    ...     receipts = [log.append("exec.completed", step=step) for step in range(5)]
+    >>> [record["step"] for record in asyncio.run(tail("audit.jsonl", 2))]
+    [3, 4]
+    """
+    found = find(path, filters, n, 0, 0, True, on_damage, block)
+    records = [match.record async for match in _in_threads(found) if isinstance(match, Match)]
+    return records[::-1]
+
+
+async def get(
+    path: str | os.PathLike[str], which: int | str, *, on_damage: Tell | None = None
+) -> dict[str, Any] | None:
+    """As :func:`jsonl_audit.get`."""
+    return await asyncio.to_thread(reader.get, path, which, on_damage=on_damage)
+
+
+def query(
+    path: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    after: After = 0,
+    reverse: bool = False,
+    on_damage: Tell | None = None,
+    block: int = WINDOW,
+    **filters: Unpack[Filters],
+) -> AsyncIterator[dict[str, Any]]:
+    """As :func:`jsonl_audit.query`, for ``async for``. `on_damage` is called in a thread.
+
+    >>> async def seqs():
+    ...     return [record["seq"] async for record in query("audit.jsonl", type="exec.*")]
+    >>> from jsonl_audit import AuditLog
+    >>> with AuditLog("audit.jsonl", fsync="never") as log:
+    ...     receipt = log.append("exec.completed")
+    >>> asyncio.run(seqs())
+    [2]
+    """
+    return _records(find(path, filters, limit, offset, after, reverse, on_damage, block))
+
+
+def follow(
+    path: str | os.PathLike[str],
+    *,
+    n: int = 0,
+    after: After | None = None,
+    poll: float = POLL,
+    stop: Callable[[], bool] | Event | asyncio.Event | None = None,
+    on_damage: Tell | None = None,
+    block: int = WINDOW,
+    **filters: Unpack[Filters],
+) -> AsyncIterator[dict[str, Any]]:
+    """As :func:`jsonl_audit.follow`, for ``async for``: ends when its task is cancelled, or when `stop` is set."""
+    stopped = stopper(stop, poll)
+    return _following(followed(path, n, after, on_damage, block, filters), poll, stopped)
+
+
+async def _records(found: Iterator[Match | None]) -> AsyncIterator[dict[str, Any]]:
+    async for match in _in_threads(found):
+        if isinstance(match, Match):
+            yield match.record
+
+
+async def _following(
+    found: Iterator[Match | Wait | None], poll: float, stopped: Callable[[], bool]
+) -> AsyncIterator[dict[str, Any]]:
+    ending = stopped()
+    async for match in _in_threads(found):
+        if isinstance(match, Match):
+            yield match.record
+        elif match is Wait.WAIT:
+            if ending:
+                return
+            ending = stopped()
+            if not ending:
+                await asyncio.sleep(poll)
+                ending = stopped()
+
+
+async def _in_threads(found: Iterator[Match | Wait | None]) -> AsyncIterator[Match | Wait]:
+    """What an iterator gives, taken from it in threads. The iterator is never used in two at once, and is closed."""
+    try:
+        more = True
+        while more:
+            taking = asyncio.ensure_future(asyncio.to_thread(_take, found))
+            try:
+                chunk, more = await asyncio.shield(taking)
+            except asyncio.CancelledError:
+                await asyncio.wait([taking])  # a window at most; then nothing reads the file any more
+                raise
+            for each in chunk:
+                yield each
+    finally:
+        found.close()  # type: ignore[attr-defined]
+
+
+def _take(found: Iterator[Match | Wait | None]) -> tuple[list[Match | Wait], bool]:
+    """What the iterator gives until it is time to say so, and whether there may be more."""
+    chunk: list[Match | Wait] = []
+    until = time.monotonic() + _LONG
+    for each in found:
+        if each is not None:
+            chunk.append(each)
+        if each is Wait.WAIT or len(chunk) >= _CHUNK or time.monotonic() > until:
+            return chunk, True
+    return chunk, False

@@ -1,0 +1,131 @@
+"""Where in a record each named filter looks, and what stands at a dotted path.
+
+| filter | members | in |
+|---|---|---|
+| actor | `actor` `initiator` `actorId` `actor_id` `actorName` `actor_name` | the record |
+| user | `user` `userId` `user_id` `userName` `user_name` | the record, `actor`, `details` |
+| profile | `profile` `profileId` `profile_id` | the record, `actor`, `details` |
+| outcome | `outcome` | the record, `details` |
+| level | `level` `severity` | the record, `details` |
+| task | `task` `taskId` `task_id` | the record, `details` |
+| session | `session` `sessionId` `session_id` | the record, `actor`, `details` |
+| correlation | `correlation` `correlationId` `correlation_id` | the record, `details` |
+| component | `component` | the record, `details` |
+| tool | `tool` `toolName` `tool_name` `toolId` `tool_id` | the record, `details` |
+
+Where an object stands there, its `id` and `name` count; of an actor also `user` `device` `connection` `agent`, each
+spelled `userId` or `user_id` as well, of an outcome `result` and `status`. Where a list stands there, each of its
+items counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["NAMES", "at_path", "values_of"]
+
+
+def _spelled(*words: str) -> tuple[str, ...]:
+    return tuple(name for word in words for name in (word, f"{word}Id", f"{word}_id"))
+
+
+_IDENTIFIERS = ("id", "name", *_spelled("user", "device", "connection", "agent"), "userName", "user_name")
+_OUTER = ("", "details")
+_WITH_ACTOR = ("", "actor", "details")
+_FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    # filter: members, the objects that they are looked for in, what counts of an object that stands there
+    "actor": (
+        ("actor", "initiator", "actorId", "actor_id", "actorName", "actor_name"),
+        ("",),
+        _IDENTIFIERS,
+    ),
+    "user": ((*_spelled("user"), "userName", "user_name"), _WITH_ACTOR, ("id", "name")),
+    "profile": (_spelled("profile"), _WITH_ACTOR, ("id", "name")),
+    "outcome": (("outcome",), _OUTER, ("id", "name", "result", "status")),
+    "level": (("level", "severity"), _OUTER, ("id", "name")),
+    "task": (_spelled("task"), _OUTER, ("id", "name")),
+    "session": (_spelled("session"), _WITH_ACTOR, ("id", "name")),
+    "correlation": (_spelled("correlation"), _OUTER, ("id", "name")),
+    "component": (("component",), _OUTER, ("id", "name")),
+    "tool": ((*_spelled("tool"), "toolName", "tool_name"), _OUTER, ("id", "name")),
+}
+NAMES = tuple(_FIELDS)
+"""The filters that look for a value in a field of their own."""
+
+
+def values_of(field: str, record: dict[str, Any]) -> Iterator[Any]:
+    """What stands in a record where the filter `field` looks.
+
+    >>> [*values_of("tool", {"tool": {"id": 7}, "details": {"toolName": "bash"}})]
+    [7, 'bash']
+    >>> [*values_of("actor", {"actor": {"deviceId": "d1", "role": "admin"}})]
+    ['d1']
+    """
+    members, objects, inner = _FIELDS[field]
+    for name in objects:
+        holder = record.get(name) if name else record
+        if type(holder) is dict:
+            for member in members:
+                if member in holder:
+                    yield from _plain(holder[member], inner)
+
+
+def _plain(value: Any, inner: tuple[str, ...]) -> Iterator[Any]:
+    if type(value) is dict:
+        for name in inner:
+            if name in value:
+                yield from _items(value[name])
+    elif type(value) is list:
+        for item in value:
+            if type(item) is dict:
+                yield from (item[name] for name in inner if name in item)
+            else:
+                yield item
+    else:
+        yield value
+
+
+def _items(value: Any) -> Iterator[Any]:
+    if type(value) is list:
+        yield from value
+    else:
+        yield value
+
+
+def at_path(record: Any, path: str) -> Iterator[Any]:
+    """What stands at a dotted path: one value, several where a list lies on the way, or none.
+
+    A number counts into a list (from the end, if negative); any other name looks into each of its items. Where a
+    member has dots in its own name, the longest name that is there goes first. Where a list stands at the end, the
+    list itself and each of its items are given.
+
+    >>> [*at_path({"a.b": {"c": 1}, "a": {"b.c": 2}}, "a.b.c")]
+    [1, 2]
+    >>> [*at_path({"resources": [{"arn": "x"}, {"arn": "y"}]}, "resources.arn")]
+    ['x', 'y']
+    >>> [*at_path({"tags": ["red", "blue"]}, "tags.1"), *at_path({"tags": ["red"]}, "tags")]
+    ['blue', ['red'], 'red']
+    """
+    return _at(record, path.split("."))
+
+
+def _at(value: Any, names: list[str]) -> Iterator[Any]:
+    if not names:
+        yield value
+        if type(value) is list:
+            yield from value
+    elif type(value) is dict:
+        for length in range(len(names), 0, -1):
+            name = ".".join(names[:length]) if length > 1 else names[0]
+            if name in value:
+                yield from _at(value[name], names[length:])
+    elif type(value) is list:
+        index = names[0]
+        if index.isascii() and index.removeprefix("-").isdigit() and len(index) < 12:
+            if -len(value) <= int(index) < len(value):
+                yield from _at(value[int(index)], names[1:])
+        else:
+            for item in value:
+                if type(item) is dict:
+                    yield from _at(item, names)

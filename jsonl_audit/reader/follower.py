@@ -1,0 +1,198 @@
+"""A reader that keeps its place in a log while the log grows, rotates, goes away and comes back.
+
+It holds the active file open, so that what is renamed meanwhile is read to its end, and knows the seq and hash of the
+last record it saw, so that it neither misses nor repeats one, and notices a log that is not the same any more.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from enum import Enum
+
+from jsonl_audit import record, storage
+from jsonl_audit.content import Content
+from jsonl_audit.errors import StorageError
+from jsonl_audit.reader import cursor
+from jsonl_audit.reader.ends import committed_end
+from jsonl_audit.reader.filters import Selection
+from jsonl_audit.reader.matches import Match, in_part, matches
+from jsonl_audit.reader.notices import Notice, Tell
+from jsonl_audit.reader.segments import Segments
+from jsonl_audit.reader.windows import WINDOW, windows
+from jsonl_audit.segment import Header
+from jsonl_audit.snapshot import Snapshot, resolve
+
+__all__ = ["Follower", "Wait"]
+
+
+class Wait(Enum):
+    """Nothing new is there: look again in a while."""
+
+    WAIT = 0
+
+
+class Follower:
+    """One reader of one growing log. `run` gives records, None after each window, and WAIT where nothing new is there.
+
+    Begins with the last `n` records that fit, or behind the record `seq`, whose hash may be given too.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        selection: Selection,
+        tell: Tell,
+        *,
+        n: int = 0,
+        seq: int = 0,
+        known: str | None = None,
+        block: int = WINDOW,
+    ) -> None:
+        self._path = path
+        self._selection = selection
+        self._told: set[Notice] = set()
+        self._who = tell
+        self._n = n
+        self._block = block
+        self._least = seq
+        self._seq = seq  # of the last record that was seen, whether it fitted or not
+        self._hash = known  # None where it is not known
+        self._segment: Header | None = None  # the header of the segment that it stands in
+
+    def begin_at_the_end(self) -> None:
+        """Only what is committed from now on counts."""
+        snapshot = self._look()
+        if snapshot is not None:
+            with snapshot:
+                self._end_of(Segments(snapshot, lambda _: None))
+
+    def run(self) -> Iterator[Match | Wait | None]:
+        while True:
+            snapshot = self._look()
+            if snapshot is None:
+                yield Wait.WAIT
+                continue
+            with snapshot:
+                segments = Segments(snapshot, self._tell)
+                if self._n:
+                    yield from self._give_last(segments)
+                else:
+                    self._find_again(segments)
+                    self._selection.after = max(self._seq, self._least)
+                    yield from matches(segments, self._selection, self._tell, block=self._block)
+                end = self._end_of(segments)
+                if snapshot.active is not None and end is not None:
+                    yield from self._live(snapshot.active, segments.names.path, end)
+                else:
+                    yield Wait.WAIT
+
+    def _look(self) -> Snapshot | None:
+        """The log as it stands now; None if there is none."""
+        try:
+            snapshot = Snapshot(resolve(self._path))
+        except StorageError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise
+        if not snapshot.sealed and (snapshot.active is None or not snapshot.active.size):
+            snapshot.close()
+            return None
+        return snapshot
+
+    def _give_last(self, segments: Segments) -> Iterator[Match | None]:
+        found = []
+        for match in matches(segments, self._selection, self._tell, block=self._block, reverse=True):
+            if match is None:
+                yield None
+                continue
+            found.append(match)
+            if len(found) == self._n:
+                break
+        self._n = 0
+        yield from reversed(found)
+
+    def _tell(self, notice: Notice) -> None:
+        """Tells each thing once, however often the log is looked at anew."""
+        if notice not in self._told:
+            if len(self._told) < 1000:
+                self._told.add(notice)
+            self._who(notice)
+
+    def _end_of(self, segments: Segments) -> int | None:
+        """Takes the newest record as the last that was seen; where it ends, if that is in the active file."""
+        for opened in segments.walk(reverse=True):
+            if self._see(opened.content, 0, opened.end):
+                self._segment = opened.segment.header
+            return opened.end if opened.segment is segments.all[-1] else None
+        return None
+
+    def _see(self, content: Content, start: int, stop: int) -> bool:
+        """Takes the last record between the two offsets as the last that was seen."""
+        for window in windows(content, start, stop, first=1 << 12, reverse=True):
+            for piece in reversed(window.data[window.begin : window.cut].split(b"\n")):
+                if record.HEAD.match(piece):
+                    self._seq, self._hash = record.seq_of(piece), piece[-66:-2].decode("ascii", "replace")
+                    return True
+        return False
+
+    def _find_again(self, segments: Segments) -> None:
+        """Makes sure that the log goes on from the record seen last. Raises WrongLogError where it does not."""
+        header = self._segment
+        if header is not None:
+            for segment in reversed(segments.all):
+                behind = segment.header
+                if behind is None or behind.log != header.log or behind.segment <= header.segment:
+                    break
+                if behind.segment == header.segment + 1 and behind.seq <= self._seq:
+                    if behind.previous is not None and behind.previous.torn_bytes:
+                        self._voided(behind)
+                    break
+        if self._hash is not None and self._seq:
+            cursor.check(segments, self._seq, self._hash)
+
+    def _voided(self, behind: Header) -> None:
+        which = f"record {self._seq}" if behind.seq == self._seq else f"records {behind.seq} to {self._seq}"
+        message = f"{which}, given before, did not reach the disk and are void; seqs go on from {behind.seq}"
+        self._tell(Notice("voided", message, os.fspath(self._path)))
+        self._seq, self._hash = behind.seq - 1, behind.prev
+
+    def _live(self, content: Content, path: str, position: int) -> Iterator[Match | Wait | None]:
+        """What is added to the active file, until something else lies at its path, or it was cut."""
+        looked = content.size
+        yield Wait.WAIT
+        while True:
+            size = content.grown()
+            if size < looked:
+                return
+            if size > looked:
+                looked = size
+                end = committed_end(content, position, size)
+                if end > position:
+                    if self._goes_on(content, position):
+                        yield from in_part(
+                            content, position, end, self._selection, self._tell,
+                            needles=self._selection.needles, block=self._block,
+                        )  # fmt: skip
+                        self._see(content, position, end)
+                        position = end
+                        continue
+                    return
+            if _key(path) != content.key and content.grown() == size:
+                return
+            yield Wait.WAIT
+
+    def _goes_on(self, content: Content, position: int) -> bool:
+        """Whether what stands at `position` names the last record as the one before it; damage may stand there, too."""
+        text = content.read(position, 1 << 14)
+        line = text[: text.find(b"\n") + 1]
+        return not line or self._hash is None or record.prev_of(line) == self._hash or not record.HEAD.match(line)
+
+
+def _key(path: str) -> tuple[int, int] | None:
+    try:
+        found = storage.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

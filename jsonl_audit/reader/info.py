@@ -1,0 +1,147 @@
+"""Figures about a log: its segments, their sizes and ranges, its head, how many records there are of each type."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from jsonl_audit import record
+from jsonl_audit.content import Content
+from jsonl_audit.reader import notices
+from jsonl_audit.reader.ends import looks_like_a_record
+from jsonl_audit.reader.notices import Tell
+from jsonl_audit.reader.segments import Opened, Segments
+from jsonl_audit.reader.windows import windows
+from jsonl_audit.snapshot import Snapshot, resolve
+
+__all__ = ["Info", "SegmentInfo", "info"]
+
+
+@dataclass(slots=True)
+class SegmentInfo:
+    """Figures about one segment. What is not known is None."""
+
+    name: str
+    number: int | None = None
+    active: bool = False
+    size: int = 0
+    """Of its file in bytes; unpacked, if it was packed."""
+    committed: int = 0
+    """Up to the end of its last committed record, in bytes."""
+    first_seq: int | None = None
+    last_seq: int | None = None
+    first_ts: str | None = None
+    last_ts: str | None = None
+    """When its last record was committed."""
+
+
+@dataclass(slots=True)
+class Info:
+    """Figures about a log, as it stood at one moment."""
+
+    path: str
+    log: str | None = None
+    """The log's UUID."""
+    segments: list[SegmentInfo] = field(default_factory=list)
+    size: int = 0
+    """Of all its files, in bytes."""
+    first_seq: int | None = None
+    last_seq: int | None = None
+    first_ts: str | None = None
+    last_ts: str | None = None
+    head: str | None = None
+    """hash of the newest record."""
+    purged_through: int | None = None
+    """The seq up to which records were purged."""
+    records: int | None = None
+    """How many records are here, the engine's own included; None if types were not counted."""
+    types: dict[str, int] | None = None
+    """How many there are of each type, most frequent first."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain dicts and lists."""
+        return asdict(self)
+
+
+def info(path: str | os.PathLike[str], *, types: bool = True, on_damage: Tell | None = None) -> Info:
+    """Figures about a log.
+
+    :param types: also count the records of each type, which reads the whole log.
+
+    Raises StorageError if there is no such log or it cannot be read, NotALogError, NewerFormatError.
+
+    >>> from jsonl_audit import AuditLog
+    >>> with AuditLog("audit.jsonl", fsync="never") as log:
+    ...     receipt = log.append("exec.completed")
+    >>> found = info("audit.jsonl")
+    >>> found.last_seq, found.head == receipt.hash, found.types
+    (2, True, {'audit.segment': 1, 'exec.completed': 1})
+    """
+    counted: Counter[bytes] = Counter()
+    with Snapshot(resolve(path)) as snapshot:
+        segments = Segments(snapshot, on_damage or notices.warn)
+        found = Info(snapshot.names.path)
+        for opened in segments.walk():
+            header = opened.segment.header
+            if header is not None:
+                found.log = header.log
+                found.purged_through = header.purged.last_seq if header.purged else found.purged_through
+            active = opened.content is snapshot.active
+            found.segments.append(_segment(opened, active, found))
+            if types:
+                _count(opened.content, opened.end, counted)
+    found.size = sum(each.size for each in found.segments)
+    with_records = [each for each in found.segments if each.last_seq is not None]
+    if with_records:
+        found.first_seq, found.first_ts = with_records[0].first_seq, with_records[0].first_ts
+        found.last_seq, found.last_ts = with_records[-1].last_seq, with_records[-1].last_ts
+    if types:
+        names = ((kind.decode("ascii", "replace"), count) for kind, count in counted.most_common())
+        found.types = {name: count for name, count in names if record.TYPE.fullmatch(name)}
+        found.records = sum(found.types.values())
+    return found
+
+
+def _segment(opened: Opened, active: bool, found: Info) -> SegmentInfo:
+    header = opened.segment.header
+    shown = SegmentInfo(
+        os.path.basename(opened.segment.path),
+        None if header is None else header.segment,
+        active,
+        opened.content.size,
+        opened.end,
+    )
+    first = _outermost(opened.content, opened.end, reverse=False)
+    last = _outermost(opened.content, opened.end, reverse=True)
+    if first is not None and last is not None:
+        shown.first_seq, shown.first_ts = record.seq_of(first), record.ts_of(first)
+        shown.last_seq, shown.last_ts = record.seq_of(last), record.ts_of(last)
+        found.head = last[-66:-2].decode("ascii", "replace")
+    return shown
+
+
+def _outermost(content: Content, end: int, *, reverse: bool) -> bytes | None:
+    """The first line that is a record, or the last."""
+    for window in windows(content, 0, end, first=1 << 12, reverse=reverse):
+        pieces = window.data[window.begin : window.cut].split(b"\n")
+        for piece in reversed(pieces) if reverse else pieces:
+            if looks_like_a_record(piece):
+                return piece
+    return None
+
+
+def _count(content: Content, end: int, counted: Counter[bytes]) -> None:
+    """Counts types by where they stand in a line: nothing is parsed, and what is no type is sorted out at the end."""
+    for window in windows(content, 0, end):
+        pieces = window.data[window.begin : window.cut].split(b"\n")
+        pieces.pop()
+        counted.update(map(_kind, pieces))
+
+
+def _kind(piece: bytes) -> bytes:
+    begin = piece.find(b",", 7, 30) + 88
+    if not piece.startswith(b',"type":"', begin - 9):
+        return b""
+    return piece[begin : piece.find(b'"', begin, begin + 130)]
