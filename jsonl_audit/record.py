@@ -158,9 +158,8 @@ def control(kind: str, details: Mapping[str, Any]) -> Body:
 
 def _kind(kind: Any) -> bytes:
     if not isinstance(kind, str) or TYPE.fullmatch(kind) is None:
-        raise EventError(
-            f"type {kind!r:.200} is no type name: up to 128 letters, digits, '_', '.', ':' and '-'", actual=kind
-        )
+        shown = str.__repr__(kind)[:200] if isinstance(kind, str) else f"a {type(kind).__name__}"
+        raise EventError(f"type is {shown}, which is no type name: up to 128 letters, digits, '_', '.', ':' and '-'")
     if kind.startswith("audit."):
         raise ReservedTypeError(
             f"type {kind!r}: names under 'audit.' belong to the engine; choose another first word", actual=kind
