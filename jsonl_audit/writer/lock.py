@@ -23,7 +23,12 @@ class Lock:
     def take(self, timeout: float, mode: int) -> None:
         """Waits up to `timeout` seconds. Raises LockedError, which says who holds it; OSError."""
         self._fd = storage.open_lock(self.names.lock, mode)
-        if not storage.lock(self._fd, timeout):
+        got = storage.lock(self._fd, timeout)
+        if got and not self._is_the_file():  # somebody removed it while we waited: what we hold keeps nobody out
+            self.release()
+            self.take(timeout, mode)
+            return
+        if not got:
             self.release()
             holder = mark.read_holder(self.names.lock)
             who = "another process"
@@ -35,6 +40,14 @@ class Lock:
                 holder=holder,
             )
         mark.write_holder(self._fd)
+
+    def _is_the_file(self) -> bool:
+        try:
+            found = storage.stat(self.names.lock)
+        except FileNotFoundError:
+            return False
+        held = storage.stat(self._fd)
+        return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
 
     def read_mark(self) -> Mark | None:
         """What the last writer knew to be on disk."""
