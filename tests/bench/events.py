@@ -11,12 +11,13 @@ from typing import Any
 
 import orjson
 
-__all__ = ["NEEDLE", "Events"]
+__all__ = ["NEEDLE", "NEEDLE_FIELD", "SHORT_FIELD", "SHORT_NEEDLE", "Events"]
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "cloudtrail-2900.jsonl.gz"
-NEEDLE = "needle-7f3a9c51-in-the-haystack"
-"""The rare value: one event of a log holds it, in `NEEDLE_FIELD`."""
-NEEDLE_FIELD = "requestID"
+NEEDLE_FIELD, NEEDLE = "requestID", "2b7c1f04-5d0e-4c8f-9a51-needle000001"
+"""A rare value as long as most identifiers: one event of a log holds it."""
+SHORT_FIELD, SHORT_NEEDLE = "userIdentity.userName", "m4llory"
+"""A short one, in the same event: there is less of it to tell it by, and it takes longer to find."""
 
 
 class Events:
@@ -47,8 +48,9 @@ class Events:
         return [orjson.loads(lines[number % len(lines)]) for number in range(start, start + count)]
 
     def needle(self) -> dict[str, Any]:
-        """An event with the rare value."""
-        return {**self.fresh(1)[0], NEEDLE_FIELD: NEEDLE}
+        """An event with the rare values."""
+        holder, name = SHORT_FIELD.split(".")
+        return {**self.fresh(1)[0], NEEDLE_FIELD: NEEDLE, holder: {"type": "IAMUser", name: SHORT_NEEDLE}}
 
 
 def _type(item: dict[str, Any]) -> str:

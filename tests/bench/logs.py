@@ -17,6 +17,7 @@ from .measure import say
 
 __all__ = ["Log", "made"]
 
+MADE = 2  # counted up when what a log holds changes
 SEGMENT = 100 * 2**20
 BATCH = 1000
 ACTIVE = 1000  # records in the active segment: what is not sealed is a small part, as it mostly is in a large log
@@ -36,14 +37,16 @@ class Log:
     """The one record that holds the rare value, about three fifths in."""
 
     @property
-    def sealed(self) -> tuple[Path, ...]:
-        """All files but the active one."""
-        return self.files[:-1]
+    def size(self) -> str:
+        """Its size in words."""
+        if self.bytes > 950_000_000:
+            return f"{self.bytes / 1e9:.0f} GB"
+        return f"{self.bytes / 1e6:.{0 if self.bytes > 9_500_000 else 1}f} MB"
 
 
 def made(work: Path, events: Events, size: int) -> Log:
     """A log of `size` bytes in segments of 100 MiB (a tenth of a smaller log); from `work` if it lies there already."""
-    kind = f"{size} {jsonl_audit.__version__} {events.origin} {events.mean}"
+    kind = f"{MADE} {size} {jsonl_audit.__version__} {events.origin} {events.mean}"
     folder = work / f"log-{size // 1_000_000}MB-{hashlib.sha256(kind.encode()).hexdigest()[:8]}"
     label = folder / "made.json"
     if not label.exists():

@@ -53,7 +53,7 @@ def memory(setting: Setting) -> Iterable[Result]:
         small_own, small_workers = _peak(work, small)
         figures = {
             "jsonl_audit_MiB": (own - bare) / 2**20,
-            f"with_{small.bytes / 1e6:.0f}_MB_MiB": (small_own - bare) / 2**20,
+            f"with_{small.size.replace(' ', '_')}_MiB": (small_own - bare) / 2**20,
         }
         note = ""
         if workers:
@@ -63,7 +63,7 @@ def memory(setting: Setting) -> Iterable[Result]:
         worst = max((own - bare) / 2**20, (workers - bare) / 2**20)
         say("    " + f"{name}: " + " · ".join(f"{key} {value:.1f}" for key, value in figures.items()))
         yield Result(
-            "memory", f"memory of {name}, {large.bytes / 1e9:.2g} GB, above the interpreter", "", "MiB", worst, 64, 32,
+            "memory", f"memory of {name}, {large.size}, above the interpreter", "", "MiB", worst, 64, 32,
             higher_is_better=False, sides=figures, note=note,
         )  # fmt: skip
 

@@ -49,8 +49,8 @@ def legend(machine: dict[str, Any]) -> str:
     quick = " A quick run: figures of this one mean little." if machine["quick"] else ""
     return (
         f"{machine['events']} ({machine['event_bytes_mean']:,} bytes on average), reading from a log of "
-        f"{machine['log_bytes'] / 1e6:,.0f} MB; {machine['rounds']} rounds. {machine['processor']}, {machine['cores']} "
-        f"cores, {machine['system']}, {machine['file_system']}; Python {machine['python']}, {versions}.{loaded}{quick}"
+        f"{machine['log_bytes'] / 1e6:,.0f} MB; {machine['rounds']} round(s). {machine['processor']}, "
+        f"{machine['cores']} cores, {machine['system']}, {machine['file_system']}; Python {machine['python']}, {versions}.{loaded}{quick}"
     )
 
 

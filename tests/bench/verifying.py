@@ -87,7 +87,7 @@ def _compared(
     value = ratio(samples, ours, theirs)
     taken = {ours: samples[ours], theirs: samples[theirs]}
     return Result(
-        row, work, against, "x", value, hold, aim, sides=sides, samples=taken, note="samples: seconds for 1 GB"
+        row, work, against, "x", value, hold, aim, sides=sides, samples=taken, note="the samples are seconds for 1 GB"
     )
 
 
