@@ -72,20 +72,21 @@ class _Json(Form):
 
 
 class _Short(Form):
-    """A line a record: time, seq, type, actor, outcome, and what else it says. Cut to the width of a terminal."""
+    """A line a record: time, seq, type, actor, outcome, and what else it says. On a terminal, cut to its width."""
 
     def put(self, line: bytes) -> None:
         record = line_of.decode(line)
         outcome = record.get("outcome")
         cells = [
-            padded(visible(compact(record.get("type"))), 22),
-            padded(visible(who(record)) or "-", 10),
+            padded(visible(compact(record.get("type"))), 16),
+            padded(visible(who(record)) or "-", 8),
             padded("-" if outcome is None else visible(compact(outcome)), 7),
         ]
-        head = f"{visible(when(record))} {record.get('seq', '-'):>6}"
+        columns = self.out.columns
+        head = f"{visible(when(record, brief=columns is not None and columns < 100))} {record.get('seq', '-'):>5}"
         text = " ".join([*cells, visible(rest(record))]).rstrip()
-        if self.out.terminal:
-            text = cut(text, max(_columns() - width(head) - 1, 20))
+        if columns is not None:
+            text = cut(text, max(columns - width(head) - 1, 20))
         if self.paint.on:
             head = self.paint.dim(head)
             text = self.paint.record(text, record)
@@ -152,23 +153,29 @@ class _Table(Form):
         if not self._widths:
             self._widths = self._measure()
             self.out.line(self.paint.bold(self._line(list(self.fields)).rstrip()))
-            self.out.line(self.paint.dim("─" * min(sum(self._widths) + 2 * (len(self._widths) - 1), _columns())))
+            self.out.line(self.paint.dim("─" * (sum(self._widths) + 2 * (len(self._widths) - 1))))
         for cells, record in self._rows:
             self.out.line(self.paint.record(self._line(cells).rstrip(), record))
         self._rows.clear()
 
     def _measure(self) -> list[int]:
-        """Each column as wide as its widest cell; where that is too much, the widest ones give way."""
+        """Each column as wide as its widest cell; where that is too much, the widest ones give way, but never times."""
         widths = [
-            min(max(width(field), *(width(cells[at]) for cells, _ in self._rows)), _columns())
+            min(max(width(field), *(width(cells[at]) for cells, _ in self._rows)), self._room())
             for at, field in enumerate(self.fields)
         ]
-        room = max(_columns() - 2 * (len(widths) - 1), 3 * len(widths))
-        while sum(widths) > room:
-            widest = widths.index(max(widths))
-            others = max([other for at, other in enumerate(widths) if at != widest], default=0)
-            widths[widest] = max(widths[widest] - (sum(widths) - room), min(others, widths[widest] - 1), 3)
+        room = self._room() - 2 * (len(widths) - 1)
+        yielding = [at for at, field in enumerate(self.fields) if field not in ("time", "ts", "seq")]
+        while sum(widths) > room and yielding:
+            first, *others = sorted(yielding, key=lambda at: -widths[at])
+            if widths[first] <= 3:
+                break
+            next_widest = widths[others[0]] if others else 0
+            widths[first] = max(widths[first] - (sum(widths) - room), min(next_widest, widths[first] - 1), 3)
         return widths
+
+    def _room(self) -> int:
+        return self.out.columns or shutil.get_terminal_size((80, 24)).columns
 
     def _line(self, cells: list[str]) -> str:
         shown = []
@@ -188,10 +195,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return "_" not in text
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size((80, 24)).columns
 
 
 _KINDS: dict[str, type[Form]] = {"short": _Short, "json": _Json, "jsonl": _Jsonl, "csv": _Csv, "table": _Table}

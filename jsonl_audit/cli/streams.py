@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import sys
 import time
 
@@ -29,6 +30,11 @@ class Output:
         self._parts: list[bytes] = []
         self._size = 0
         self.terminal = on_terminal(sys.stdout)
+
+    @property
+    def columns(self) -> int | None:
+        """The width of the terminal; None where standard output is none."""
+        return shutil.get_terminal_size().columns if self.terminal else None
 
     def write(self, data: bytes) -> None:
         """Takes `data`.

@@ -13,14 +13,16 @@ _ENGINE = frozenset(("seq", "ts", "id", "type", "time", "clock", "batch", "salt"
 _SHOWN = _ENGINE | {"actor", "outcome"}
 
 
-def when(record: dict[str, Any]) -> str:
-    """When it happened, to the millisecond: `time` where the record has one, else `ts`.
+def when(record: dict[str, Any], *, brief: bool = False) -> str:
+    """When it happened, to the millisecond (if `brief`, to the second): `time` where the record has one, else `ts`.
 
-    >>> when({"ts": "2026-11-21T10:11:12.123456Z"})
-    '2026-11-21T10:11:12.123Z'
+    >>> when({"ts": "2026-11-21T10:11:12.123456Z"}), when({"ts": "2026-11-21T10:11:12.123456Z"}, brief=True)
+    ('2026-11-21T10:11:12.123Z', '2026-11-21T10:11:12Z')
     """
     instant = record.get("time", record.get("ts"))
-    return f"{instant[:23]}Z" if isinstance(instant, str) and len(instant) == 27 else compact(instant)
+    if not isinstance(instant, str) or len(instant) != 27:
+        return compact(instant)
+    return f"{instant[: 19 if brief else 23]}Z"
 
 
 def who(record: dict[str, Any]) -> str:

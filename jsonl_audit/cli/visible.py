@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["compact", "cut", "json_on_terminal", "padded", "visible", "width"]
+__all__ = ["compact", "cut", "human_size", "json_on_terminal", "padded", "visible", "width"]
 
 # C0, DEL and C1; marks of direction; line and paragraph separators; invisible operators, byte order mark, tags;
 # lone surrogates (of paths that are no UTF-8). The joiners U+200C and U+200D belong to scripts and stay.
@@ -79,6 +79,18 @@ def _columns(character: str) -> int:
     if unicodedata.combining(character) or character in "\u200c\u200d":
         return 0
     return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
+
+
+def human_size(size: int) -> str:
+    """Bytes as people say them.
+
+    >>> human_size(512), human_size(65536), human_size(5_000_000_000)
+    ('512 B', '64.0 KiB', '4.7 GiB')
+    """
+    if size < 1024:
+        return f"{size} B"
+    power = min((size.bit_length() - 1) // 10, 4)
+    return f"{size / 1024**power:,.1f} {'KMGT'[power - 1]}iB"
 
 
 def cut(text: str, columns: int) -> str:
