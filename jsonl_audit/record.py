@@ -11,11 +11,14 @@ length and are found by position from the end. docs/reference/format.md is the s
 
 from __future__ import annotations
 
+import enum
 import os
 import re
 import struct
+import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -67,9 +70,15 @@ HEAD = re.compile(
     ).encode()
 )
 """How every line begins: seq, ts, id, type."""
+LINE = b'{"seq":%d,"ts":"%b","id":"%b","type":"%b"%b,"prev":"%b"'
+"""What is hashed of a line: seq, ts, id, type, members, prev."""
+END = b',"hash":"%b"}\n'
+"""What follows it."""
 _BATCH = re.compile(rb',"batch":\[([1-9][0-9]{0,8}),([1-9][0-9]{0,8})\]\Z')
 _MOVED = RESERVED - {"type"} | {"time", "timestamp"}
-_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS
+_ENGINES_OWN = RESERVED - {"type", "id", "ts"}
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_None = type(None)
 
 _types: dict[Any, bytes] = {None: b"custom"}
 _tuple = tuple.__new__
@@ -95,37 +104,41 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
     >>> encode({"type": "exec.completed", "outcome": "success"})
     Body(type=b'exec.completed', members=b',"outcome":"success"', id=None, time=None)
     """
-    kind = given = event.get("type")
+    if type(event) is not dict:
+        event = _read(event)
+    source, own_id, own_time = event, None, None
     try:
-        kind = _types[given]
-    except (KeyError, TypeError):
-        kind = _kind(given)
-    own_id = own_time = None
-    if type(event) is not dict or not _MOVED.isdisjoint(event):
-        event, own_id, own_time = _arranged(event)
-    if given is None:
-        if "type" in event:
-            event = {name: value for name, value in event.items() if name != "type"}
-    elif next(iter(event)) != "type":
-        event = {"type": given, **event}
-    try:
-        text = orjson.dumps(event, None, _OPTIONS)
+        given = event.get("type")
+        # A member of an enumeration of texts is a text too, but not always the one that the serialiser writes.
+        kind = _types.get(given) if type(given) is str or given is None else None
+        if kind is None:
+            kind = _kind(given)
+            if type(given) is not str:
+                given = kind.decode()
+                event = {**event, "type": given}
+        if not _MOVED.isdisjoint(event):
+            event, own_id, own_time = _arranged(event)
+        if given is None:
+            if "type" in event:
+                event = {name: value for name, value in event.items() if name != "type"}
+        elif next(iter(event)) != "type":
+            event = {"type": given, **event}
+        text = orjson.dumps(event, values.iso, _OPTIONS)
         nulls = text.count(b"null")
         odd = (
             # The serialiser writes NaN as null. Most nulls are plain Nones at the top level: then nothing is walked.
-            (nulls and nulls != [*event.values()].count(None) and values.has_nonfinite(event))
+            (nulls and nulls != [*map(type, event.values())].count(_None) and values.misread(event))
             # Each bracket could be one level more. Most events have few arrays: to find none costs nothing.
             or text.count(b"{") + (text.count(b"[") if b"[" in text else 0) >= values.MAX_DEPTH
-            or b"\n" in text  # raw text handed through by orjson.Fragment
+            or (sys.getrefcount(orjson.Fragment) != _idle and _handed_through(event))
         )
-    except (TypeError, RecursionError, RuntimeError, AttributeError):
-        odd, text = True, b""
+    except EventError:
+        raise
+    except Exception:  # noqa: BLE001 - what the serialiser cannot hold, or an object with ideas of its own
+        odd, text, kind, given = True, b"", b"", None
     if odd:
-        # A key that is no string may turn into a name that is not the caller's to use.
-        event, late_id, late_time = _arranged(values.plain(event))
-        own_id, own_time = own_id or late_id, own_time or late_time
-        if given is None and "type" in event:
-            event["type~2"] = event.pop("type")
+        kind, event, own_id, own_time = _in_forms(source, limit)
+        given = event.get("type")
         text = orjson.dumps(event)
     if given is not None:  # its text is cut off: cheaper than a copy of the dict without it
         members = text[10 + len(kind) : -1]
@@ -156,10 +169,60 @@ def control(kind: str, details: Mapping[str, Any]) -> Body:
     return Body(kind.encode(), b',"details":' + orjson.dumps(details))
 
 
-def _kind(kind: Any) -> bytes:
-    if not isinstance(kind, str) or TYPE.fullmatch(kind) is None:
-        shown = str.__repr__(kind)[:200] if isinstance(kind, str) else f"a {type(kind).__name__}"
+def _read(event: Any) -> dict[Any, Any]:
+    """The members of a mapping that is no plain dict."""
+    try:
+        return dict(event)
+    except Exception as error:  # noqa: BLE001 - a mapping whose own code fails
+        raise EventError(
+            f"the event, a {type(event).__name__}, cannot be read: {type(error).__name__}: {values.shown(error)}"
+        ) from error
+
+
+def _in_forms(event: Mapping[Any, Any], limit: int) -> tuple[bytes, dict[str, Any], bytes | None, str | None]:
+    """An event with odd values or keys: its type, its members with the type first, its id and time.
+
+    Names come first: a key that is no string may turn into a name that is not the caller's to use.
+    """
+    members = values.named(event)
+    given = members.pop("type", None)
+    kind = _kind(given)
+    members, own_id, own_time = _arranged(members)
+    first = {} if given is None else {"type": kind.decode()}
+    try:
+        return kind, values.plain({**first, **members}, limit), own_id, own_time
+    except values.TooMuch:
+        raise EventTooLargeError(
+            f"the event's line would be more than {limit} bytes, the limit; log a part of it, keep large data elsewhere "
+            "and log a reference, or raise line_limit",
+            expected=limit,
+        ) from None
+
+
+def _handed_through(event: dict[Any, Any]) -> bool:
+    """Whether raw text (orjson.Fragment) may be in the event: it is looked for only while such objects exist."""
+    global _idle
+    _idle = min(_idle, sys.getrefcount(orjson.Fragment))
+    return values.misread(event)
+
+
+# Each orjson.Fragment holds on to its type; only while none is around can nothing be handed through.
+_idle = sys.getrefcount(orjson.Fragment)
+_held = orjson.Fragment(b"")
+if sys.getrefcount(orjson.Fragment) == _idle:  # not in this release: every event is looked through
+    _idle = -1
+del _held
+
+
+def _kind(given: Any) -> bytes:
+    """The type of an event that is not known yet."""
+    if given is None:
+        return b"custom"
+    kind = given.value if issubclass(type(given), enum.Enum) else given
+    if not issubclass(type(kind), str) or TYPE.fullmatch(kind) is None:
+        shown = str.__repr__(kind)[:200] if issubclass(type(kind), str) else f"a {type(kind).__name__}"
         raise EventError(f"type is {shown}, which is no type name: up to 128 letters, digits, '_', '.', ':' and '-'")
+    kind = str.__str__(kind)
     if kind.startswith("audit."):
         raise ReservedTypeError(
             f"type {kind!r}: names under 'audit.' belong to the engine; choose another first word", actual=kind
@@ -167,7 +230,7 @@ def _kind(kind: Any) -> bytes:
     if len(_types) >= 1024:
         _types.clear()
         _types[None] = b"custom"
-    encoded = _types[str(kind)] = kind.encode()
+    encoded = _types[kind] = kind.encode()
     return encoded
 
 
@@ -178,10 +241,8 @@ def _arranged(event: Mapping[Any, Any]) -> tuple[dict[Any, Any], bytes | None, s
     own_id = own_time = None
     if "id" in members:
         given = members.pop("id")
-        name = str(given).lower()[:37] if isinstance(given, str) or type(given).__name__ == "UUID" else ""
-        if UUID.fullmatch(name):
-            own_id = name.encode()
-        else:
+        own_id = _id_of(given)
+        if own_id is None:
             moved["id"] = given
     for name in ("time", "ts", "timestamp"):
         if name not in members or (own_time is not None and name == "timestamp"):
@@ -195,22 +256,38 @@ def _arranged(event: Mapping[Any, Any]) -> tuple[dict[Any, Any], bytes | None, s
         own_time, exact = found
         if not exact:  # more digits than the format keeps
             moved[name] = given
-    for name in RESERVED - {"type", "id", "ts"}:
-        if name in members:
-            moved[name] = members.pop(name)
+    for name in [name for name in members if name in _ENGINES_OWN]:
+        moved[name] = members.pop(name)
     if moved:
-        details = members.get("details", {})
-        details = dict(details) if isinstance(details, Mapping) else {"details": details}
-        for name, value in moved.items():
-            free, twin = name, 2
-            while free in details:
-                free, twin = f"{name}~{twin}", twin + 1
-            details[free] = value
-        members["details"] = details
+        members["details"] = _with_details(members.get("details", {}), moved)
     if own_time is not None:
         first = {"type": members.pop("type")} if "type" in members else {}
         members = {**first, "time": own_time, **members}
     return members, own_id, own_time
+
+
+def _id_of(given: Any) -> bytes | None:
+    if issubclass(type(given), str):
+        name = str.__str__(given).lower()
+    elif issubclass(type(given), uuid.UUID):
+        name = uuid.UUID.__str__(given)
+    else:
+        return None
+    return name.encode() if UUID.fullmatch(name) else None
+
+
+def _with_details(details: Any, moved: dict[str, Any]) -> dict[str, Any]:
+    """The caller's `details` with the members that moved there, under names that are free."""
+    try:
+        result = values.named(details) if isinstance(details, Mapping) else {"details": details}
+    except Exception:  # noqa: BLE001 - a mapping whose own code fails
+        result = {"details": details}
+    for name, value in moved.items():
+        free, twin = name, 2
+        while free in result:
+            free, twin = f"{name}~{twin}", twin + 1
+        result[free] = value
+    return result
 
 
 def line(
@@ -220,7 +297,7 @@ def line(
 
     >>> text, _, own = line(1, "2026-11-21T10:11:12.123456Z", Body(b"custom", b""), ZERO)
     >>> len(text), hash_of(text) == own == text[-67:-3].decode()
-    (253, True)
+    (317, True)
     """
     kind, members, given, _ = body
     own_id = given or new_id()
@@ -228,11 +305,9 @@ def line(
         members = b',"clock":"%b"%b' % (clock.encode(), members)
     if batch is not None:
         members += b',"batch":[%d,%d]' % batch
-    hashed = b'{"seq":%d,"ts":"%b","id":"%b","type":"%b"%b,"prev":"%b"' % (
-        seq, ts.encode(), own_id, kind, members, prev.encode()
-    )  # fmt: skip
-    own: str = blake3(hashed).digest().hex()
-    return b'%b,"hash":"%b"}\n' % (hashed, own.encode()), own_id.decode(), own
+    hashed = LINE % (seq, ts.encode(), own_id, kind, members, prev.encode())
+    own: str = blake3(hashed).hexdigest()
+    return hashed + END % own.encode(), own_id.decode(), own
 
 
 def hash_of(text: bytes) -> str:

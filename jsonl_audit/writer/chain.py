@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from blake3 import blake3
+
 from jsonl_audit import instants, record
 from jsonl_audit.errors import EventTooLargeError
 from jsonl_audit.record import Body
@@ -42,24 +44,29 @@ def next_line(
     elif us - now > CLAMP_NOTED:
         clock = instants.text(now)
     line, own_id, own = record.line(seq, ts, body, head, batch, clock)
-    return line, _tuple(Receipt, (seq, ts, own_id, own)), us
+    return line, Receipt(seq, ts, own_id, own), us
 
 
 def group_lines(link: Link, us: int, group: Sequence[Body]) -> tuple[list[bytes], list[Receipt], Link, int]:
-    """The lines of a group, which is a batch if it has two or more records.
+    """The lines of a group that goes on from `link`; a group of two or more records is a batch.
 
-    Raises EventTooLargeError for a batch past the format's limit.
+    A batch is committed at one moment: all of it has one ts. Returns the lines, their receipts, the last one's link
+    and its time in microseconds. Raises EventTooLargeError for a batch past the format's limit.
     """
     seq, head, ts = link
-    made: list[bytes] = []
-    receipts: list[Receipt] = []
+    now = time.time_ns() // 1000
     count = len(group)
-    now = time.time_ns() // 1000  # a batch is committed at one moment
-    for number, body in enumerate(group, 1):
-        line, receipt, us = next_line(seq + 1, head, ts, us, body, now, (number, count) if count > 1 else None)
-        seq, ts, _, head = receipt
-        made.append(line)
-        receipts.append(receipt)
+    if count == 1 or now < us:
+        made, receipts = [], []
+        for number, body in enumerate(group, 1):
+            line, receipt, us = next_line(seq + 1, head, ts, us, body, now, (number, count) if count > 1 else None)
+            seq, ts, _, head = receipt
+            made.append(line)
+            receipts.append(receipt)
+    else:
+        ts, us = instants.text(now), now
+        made, receipts = _batch(seq, head, ts, group)
+        seq, _, _, head = receipts[-1]
     length = sum(map(len, made))
     if count > 1 and length > record.BATCH_LIMIT:
         raise EventTooLargeError(
@@ -68,3 +75,25 @@ def group_lines(link: Link, us: int, group: Sequence[Body]) -> tuple[list[bytes]
             actual=length,
         )
     return made, receipts, Link(seq, head, ts), us
+
+
+def _batch(seq: int, head: str, ts: str, group: Sequence[Body]) -> tuple[list[bytes], list[Receipt]]:
+    """What `next_line` makes of each record of a batch, written out: here a call costs more than what it does."""
+    made: list[bytes] = []
+    receipts: list[Receipt] = []
+    hasher = blake3()
+    stamp, prev = ts.encode(), head.encode()
+    count = len(group)
+    for number, (kind, members, own_id, _) in enumerate(group, 1):
+        seq += 1
+        if own_id is None:
+            own_id = record.new_id()
+        members = b'%b,"batch":[%d,%d]' % (members, number, count)
+        hashed = record.LINE % (seq, stamp, own_id, kind, members, prev)
+        hasher.reset()
+        hasher.update(hashed)
+        head = hasher.hexdigest()
+        prev = head.encode()
+        made.append(hashed + record.END % prev)
+        receipts.append(_tuple(Receipt, (seq, ts, own_id.decode(), head)))
+    return made, receipts
