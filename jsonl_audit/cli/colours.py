@@ -31,7 +31,7 @@ class Paint:
         self.on = on
 
     def __call__(self, text: str, colour: str, *, bold: bool = False) -> str:
-        return click.style(text, fg=colour, bold=bold) if self.on and text else text
+        return click.style(text, fg=colour, bold=bold or None) if self.on and text else text
 
     def bold(self, text: str) -> str:
         """A heading."""

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,19 +142,21 @@ class Story:
     def _query(self) -> None:
         from jsonl_audit.reader import query_lines
 
-        self._page.section("What was an agent kept from?", "jsonl-audit query --type exec.denied")
+        command = "jsonl-audit query --type exec.denied -o table"
+        self._page.section("What was an agent kept from?", command)
         began = time.perf_counter()
         lines = list(query_lines(self._log, type="exec.denied"))
         took = time.perf_counter() - began
-        self._show(lines[:4])
-        self._page.text(self._page.paint.dim(f"{len(lines)} found in {took * 1000:.1f} ms, the first 4 shown"))
+        self._show(lines[:4], "table", ("seq", "actor.id", "details.command", "details.risk"))
+        self._page.text("", self._page.paint.dim(f"{len(lines)} found in {took * 1000:.1f} ms, the first 4 shown"))
         if not lines:
             self._wrong("no exec.denied was found")
 
-    def _show(self, lines: list[bytes]) -> None:
-        form = make_form("short", _Narrow(self._page), self._page.paint)
+    def _show(self, lines: list[bytes], name: str = "short", fields: Sequence[str] = ()) -> None:
+        form = make_form(name, _Narrow(self._page), self._page.paint, fields)
         for line in lines:
             form.put(line)
+        form.end()
 
     def _verify(self) -> None:
         self._page.section("Is it whole?", "jsonl-audit verify")

@@ -69,7 +69,7 @@ def _turn(chance: random.Random, actor: dict[str, Any], turn: int) -> Iterator[d
         yield from _tool_call(chance, said, task)
     if turn % 7 == 0:
         tool, command, risk = chance.choice(_FORBIDDEN)
-        asked = {"tool": tool, "command": command}
+        asked = {"command": command, "tool": tool}
         yield {"type": "exec.requested", **said, "task": task, "details": asked}
         yield {"type": "exec.denied", **said, "task": task, "outcome": "denied", "level": "warn",
                "details": {**asked, "risk": risk, "policy": "no-surprises"}}  # fmt: skip
@@ -85,7 +85,7 @@ def _turn(chance: random.Random, actor: dict[str, Any], turn: int) -> Iterator[d
 
 def _tool_call(chance: random.Random, said: dict[str, Any], task: str) -> Iterator[dict[str, Any]]:
     tool, command = chance.choice(_COMMANDS)
-    asked = {"tool": tool, "command": command}
+    asked = {"command": command, "tool": tool}
     yield {"type": "exec.requested", **said, "task": task, "details": asked}
     yield {"type": "exec.approved", **said, "task": task, "outcome": "success", "details": {**asked, "by": "policy"}}
     failed = chance.random() < 0.12

@@ -41,7 +41,8 @@ def run(args: Sequence[str]) -> int:
         streams.say(error.format_message())
         status = 2
     except (KeyboardInterrupt, click.Abort):
-        streams.say("\r", stamp="")  # the shell's prompt goes on a line of its own, behind the ^C
+        if streams.on_terminal(sys.stderr):
+            streams.say("", stamp="")  # the shell's prompt goes on a line of its own, behind the ^C
         status = 130
     except (BrokenPipeError, streams.ReaderGoneError):
         streams.abandon_stdout()

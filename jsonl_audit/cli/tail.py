@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jsonl_audit.cli.options import filter_options, filters_of, form_of, form_options, log_path, path_argument
 from jsonl_audit.cli.streams import say
+from jsonl_audit.errors import StorageError
 
 if TYPE_CHECKING:
     from jsonl_audit.cli.output import Form
@@ -51,13 +53,21 @@ def command(path: str | None, count: int, follow: bool, **options: Any) -> int:
 
 def _follow(path: str | None, count: int, form: Form, filters: dict[str, Any]) -> int:
     from jsonl_audit.reader import follow_lines
+    from jsonl_audit.snapshot import Snapshot
 
     def nobody_reads() -> bool:
         """Asked whenever all that is there was given: the moment to show it, and to look who reads it."""
         form.flush()
         return not form.out.reader_is_there()
 
-    for line in follow_lines(log_path(path), n=count, stop=nobody_reads, on_damage=_say_notice, **filters):
+    named = log_path(path)
+    try:
+        Snapshot(named).close()
+    except StorageError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        say(f"{named}: no such log yet; waiting for it")
+    for line in follow_lines(named, n=count, stop=nobody_reads, on_damage=_say_notice, **filters):
         form.put(line)
     return 0
 

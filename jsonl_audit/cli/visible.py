@@ -11,8 +11,6 @@ import re
 import unicodedata
 from typing import Any
 
-import orjson
-
 __all__ = ["compact", "cut", "human_size", "json_on_terminal", "padded", "visible", "width"]
 
 # C0, DEL and C1; marks of direction; line and paragraph separators; invisible operators, byte order mark, tags;
@@ -61,7 +59,11 @@ def _json_escape(found: re.Match[str]) -> str:
 
 def compact(value: Any) -> str:
     """A value in one line: text as it is, all else as JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, str):
+        return value
+    import orjson  # not needed for messages, which come through this module too
+
+    return orjson.dumps(value).decode()
 
 
 def width(text: str) -> int:
