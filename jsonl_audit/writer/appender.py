@@ -22,7 +22,6 @@ from jsonl_audit.errors import (
     ClosedError,
     SealError,
     StorageError,
-    SyncError,
     WriteError,
 )
 from jsonl_audit.record import Body
@@ -30,8 +29,9 @@ from jsonl_audit.scan import Link
 from jsonl_audit.segment import Names
 from jsonl_audit.writer import live, registry, rotate
 from jsonl_audit.writer.active import DIGEST_BLOCK, Active
-from jsonl_audit.writer.background import Background, Syncs
+from jsonl_audit.writer.background import Background
 from jsonl_audit.writer.chain import Receipt, group_lines, next_line
+from jsonl_audit.writer.durable import Durable
 from jsonl_audit.writer.lock import Lock
 from jsonl_audit.writer.recover import Opening, check_foreign, open_log
 from jsonl_audit.writer.settings import Settings
@@ -39,7 +39,6 @@ from jsonl_audit.writer.settings import Settings
 __all__ = ["Appender"]
 
 WATCH = 100_000_000  # ns: so soon a file deleted, replaced or cut under the writer is noticed
-MARK_EVERY = 1_000_000_000  # ns
 SEAL_AGAIN = 1_000_000_000  # ns after a failed try
 _tuple = tuple.__new__
 NOTES = 100  # that are kept
@@ -59,17 +58,15 @@ class Appender:
         self._fsync = settings.fsync
         self._hasher = blake3()
         self._mutex = threading.Lock()
-        self._syncs = Syncs()
         self._lock = Lock(names)
+        self._disk = Durable(self._lock, settings.fsync)
         self._active: Active | None = None
         self._broken = False  # a commit did not come to its end: the disk is read before the next
-        self._failed = False  # a sync failed: nothing more goes into this file
         self._lost: tuple[int, int] | None = None
         self._last: Link | None = None
         self._background = Background(self.sync_in_background, settings.sync_interval)
-        self._dirty = False
         self._watched = time.time_ns()
-        self._marked = self._seal_at = 0
+        self._seal_at = 0
         try:
             self._open()
         except OSError as error:
@@ -94,12 +91,12 @@ class Appender:
         # Beforehand rather than in the middle: a segment that is due to be sealed with one of the next commits.
         if active.walk is not None and settings.max_bytes is not None and active.size >= settings.max_bytes:
             active.catch_up()
-        self._write_mark()
+        self._disk.mark(active)
 
     def _go_on(self, opening: Opening) -> None:
         """Takes over what opening, or reading the disk again, came to; records what was lost."""
         self._active = opening.active
-        self._broken = self._failed = self._dirty = False
+        self._broken = self._disk.failed = False
         self._lost = opening.lost or self._lost
         for note in opening.notes:
             self._say(note)
@@ -128,9 +125,9 @@ class Appender:
             try:
                 if self._active is not None:
                     self._last = self._active.link
-                    self._sync()
-                    if not (self._broken or self._failed):
-                        self._write_mark()
+                    self._disk.sync(self._active)
+                    if not (self._broken or self._disk.failed):
+                        self._disk.mark(self._active)
             finally:
                 self._let_go()
         self._background.end()
@@ -145,7 +142,7 @@ class Appender:
     def after_fork(self) -> None:
         """In a child: nothing is written, and the parent's lock is left to the parent."""
         self._mutex = threading.Lock()
-        self._syncs = Syncs()
+        self._disk = Durable(self._lock, self.settings.fsync)
         self._background = Background(self.sync_in_background, self.settings.sync_interval)
         self.forked = True
         self._let_go()
@@ -244,26 +241,17 @@ class Appender:
             storage.write(active.fd, data)
         except OSError as error:
             raise self._write_failed(error) from error
-        mode = self._fsync
-        if mode == "always":
-            failure = self._syncs.sync(active, active.fd)
-            if failure is not None:
-                raise self._sync_failed(failure) from failure
-            active.wrote(data, last, us, times)
-            active.synced, active.synced_head = active.size, active.head
-        else:
-            active.wrote(data, last, us, times)
-            if mode == "interval" and not self._dirty:
-                self._dirty = True
-                self._background.wake()
+        if self._fsync == "always":
+            self._disk.must_sync(active)
+        active.wrote(data, last, us, times)
+        if self._fsync == "always":
+            self._disk.synced(active, active.size, active.head)
+            self._disk.mark_now_and_then(active)
+        elif self._fsync == "interval":
+            self._background.wake()
         self._broken = False
         if active.walk is not None:
             self._walk_slice(active, len(data))
-        now = time.monotonic_ns()
-        if now - self._marked > MARK_EVERY:
-            self._marked = now
-            if active.synced == active.size:
-                self._write_mark()
 
     def _write_failed(self, error: OSError) -> AuditError:
         return WriteError.of(error, "the event could not be written and is not known to be recorded", self.names.path)
@@ -283,7 +271,7 @@ class Appender:
             if not 0 <= now - self._watched < WATCH and active is not None and not self._broken:
                 self._watched = now
                 self._broken = not live.unchanged(self.names, active)
-            if self._broken or self._failed or active is None:
+            if self._broken or self._disk.failed or active is None:
                 self._read_again()
                 active = self._active
         except OSError as error:
@@ -296,7 +284,7 @@ class Appender:
         active, mode = self._active, self.settings.mode
         if active is None:
             opening = open_log(self.names, self._lock.read_mark(), mode=mode, now=now)
-        elif self._failed:
+        elif self._disk.failed:
             opening = live.go_on_after_failed_sync(self.names, active, mode=mode, now=now)
         else:
             opening = live.go_on(self.names, active, mode=mode, now=now)
@@ -307,59 +295,30 @@ class Appender:
     def flush(self) -> None:
         """Returns when everything committed is on disk, in every mode. Raises SyncError, ClosedError."""
         with self._mutex:
-            self._ready()
-            self._sync()
-            self._write_mark()
-
-    def _sync(self) -> None:
-        active = self._active
-        if active is None or active.synced == active.size:
-            self._dirty = False
-            return
-        if self._failed:
-            raise SyncError("an earlier sync failed; the next append goes on in a new segment", path=self.names.path)
-        failure = self._syncs.sync(active, active.fd)
-        if failure is not None:
-            raise self._sync_failed(failure) from failure
-        active.synced, active.synced_head = active.size, active.head
-        self._dirty = False
-
-    def _sync_failed(self, error: OSError) -> SyncError:
-        """Nothing of this file behind the last good sync counts from here on, and the lock file says so first."""
-        self._failed = self._broken = True
-        with contextlib.suppress(OSError):
-            self._write_mark()
-        return SyncError(
-            f"a sync failed ({error.strerror}): what was appended since the last good one is not known to be on disk; "
-            "the next append goes on in a new segment",
-            path=self.names.path,
-            errno=error.errno,
-        )
+            active = self._ready()
+            self._disk.sync(active)
+            self._disk.mark(active)
 
     def sync_in_background(self) -> None:
         """One sync of the interval mode. Commits go on meanwhile."""
         with self._mutex:
             active = self._active
-            if self.closed or self.forked or active is None or self._broken or self._failed:
+            if self.closed or self.forked or active is None or self._broken or self._disk.failed:
                 return
             size, head = active.size, active.head
-            self._dirty = False
             self._broken = not live.unchanged(self.names, active)
             fd = os.dup(active.fd)  # the segment may be sealed meanwhile
-        failure = self._syncs.sync(active, fd)
+        failure = self._disk.sync_file(active, fd)
         storage.close(fd)
         with self._mutex:
-            if self._active is not active or self._failed:
+            if self._active is not active or self._disk.failed:
                 return
             if failure is not None:
-                self._sync_failed(failure)
+                self._disk.fail(active, failure)
+                self._broken = True
             elif active.synced < size:
-                active.synced, active.synced_head = size, head
-                self._write_mark()
-
-    def _write_mark(self) -> None:
-        if self._active is not None and self._active.synced:
-            self._lock.write_mark(self._active, self.settings.fsync, failed=self._failed)
+                self._disk.synced(active, size, head)
+                self._disk.mark(active)
 
     # -- sealing
 
@@ -410,7 +369,7 @@ class Appender:
     def _seal(self) -> str:
         active, names, mode = self._active, self.names, self.settings.mode
         assert active is not None
-        self._sync()
+        self._disk.sync(active)
         self._active = None  # unless it is still what it was, opening finds out where the names stand
         try:
             sealed, successor = rotate.seal(names, active, mode=mode, now=time.time_ns() // 1000)
@@ -427,16 +386,14 @@ class Appender:
             raise WriteError.of(
                 error, "the next segment could not be put in place; the next append tries again", names.path
             ) from error
-        self._write_mark()
+        self._disk.mark(self._active)
         return sealed
 
     @property
     def last(self) -> Link:
         """The last record committed; also once the log is closed."""
         with self._mutex:
-            if self.closed and self._last is not None:
-                return self._last
-            return self._ready().link
+            return self._last or self._ready().link
 
     def __del__(self) -> None:
         if not self.closed:

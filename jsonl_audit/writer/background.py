@@ -1,4 +1,4 @@
-"""Syncing beside the commits: the thread of ``fsync="interval"``, and syncs that do not overlap."""
+"""The thread of ``fsync="interval"``: it calls a function soon after there is something to sync."""
 
 from __future__ import annotations
 
@@ -7,33 +7,7 @@ import weakref
 from collections.abc import Callable
 from types import MethodType
 
-from jsonl_audit import storage
-
-__all__ = ["Background", "Syncs"]
-
-
-class Syncs:
-    """Syncs of one appender, one at a time.
-
-    The system tells of a failed sync once, to whoever syncs first: of two that overlap, the other would hear that all
-    is well. So what one was told holds for every later one of the same segment.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._failed: tuple[object, OSError] | None = None
-
-    def sync(self, segment: object, fd: int) -> OSError | None:
-        """Syncs the segment's file. Returns what went wrong, with this sync or with an earlier one of the segment."""
-        with self._lock:
-            if self._failed is not None and self._failed[0] is segment:
-                return self._failed[1]
-            try:
-                storage.sync(fd)
-            except OSError as error:
-                self._failed = (segment, error)
-                return error
-            return None
+__all__ = ["Background"]
 
 
 class Background:
@@ -52,6 +26,8 @@ class Background:
 
     def wake(self) -> None:
         """There is something to sync."""
+        if self._wanted.is_set():
+            return
         self._wanted.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="jsonl_audit sync", daemon=True)
