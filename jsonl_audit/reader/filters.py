@@ -22,7 +22,6 @@ from jsonl_audit.reader import dates, fields
 __all__ = ["Filters", "NotARecordError", "Selection"]
 
 When = str | int | float | date
-_SCALARS = (str, int, float, type(None))
 _INSTANT = re.compile(instants.INSTANT.encode())
 _TIME = b',"time":"'
 _TAIL = len(',"prev":"","hash":""}') + 2 * 64
@@ -90,7 +89,7 @@ class Selection:
             self._add_needles([_needle_of_type(pattern) for pattern, _ in self._types])
         for name in fields.NAMES:
             if name in given:
-                self._add_field(name, _alternatives(name, given[name]))
+                self._add_field(name, _recorded(name, given[name]))
         where = given.get("where", {})
         if not isinstance(where, Mapping):
             raise QueryError(f"where is a mapping of dotted paths to values, not {where!r:.60}", actual=where)
@@ -170,7 +169,7 @@ class Selection:
         if callable(wanted) and not isinstance(wanted, type):
             self._tests.append(lambda found: any(map(wanted, fields.at_path(found, path))))
             return
-        alternatives = _alternatives(f"where {path}", wanted) if wanted is not None else [None]
+        alternatives = _recorded(f"where {path}", wanted)
         is_one = _one_of(alternatives)
         self._tests.append(lambda found: any(map(is_one, fields.at_path(found, path))))
         self._add_needles([_needle_of(value) for value in alternatives])
@@ -206,19 +205,18 @@ def _near(name: str) -> str:
 
 
 def _alternatives(name: str, value: Any) -> list[Any]:
-    """The values of which one must fit, each as a line would hold it."""
+    """The values of which one must fit."""
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        several = [value]
-    else:
-        several = list(value)
-        if not several:
-            raise QueryError(f"{name}: no value is given; leave the filter out, or give one")
-    return [
-        value
-        if isinstance(value, _SCALARS) and not isinstance(value, float)
-        else values.plain({"": value})[""]
-        for value in several
-    ]
+        return [value]
+    several = list(value)
+    if not several:
+        raise QueryError(f"{name}: no value is given; leave the filter out, or give one")
+    return several
+
+
+def _recorded(name: str, value: Any) -> list[Any]:
+    """The values of which one must fit, each as a line would hold it."""
+    return [values.plain({"": each})[""] for each in _alternatives(name, value)]
 
 
 def _types(patterns: list[Any]) -> list[tuple[str, Callable[[str], Any]]]:

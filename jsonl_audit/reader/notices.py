@@ -21,8 +21,9 @@ class ReadWarning(UserWarning):
 class Notice:
     """One thing that was passed over. As a text it is a whole sentence.
 
-    `kind` is ``damage`` (lines that are no records), ``segment-missing``, ``foreign-segment``, ``older-copy`` or
-    ``voided`` (records that `follow` had shown and that a failed sync, or a crash, took back).
+    `kind` is ``damage`` (lines that are no records), ``segment-missing``, ``segment-altered`` (a sealed one was cut),
+    ``foreign-segment``, ``older-copy`` or ``voided`` (records that `follow` had given and that a failed sync, or a
+    crash, took back).
     """
 
     kind: str

@@ -130,6 +130,10 @@ class Segments:
             return None
         if following is not None and following.previous is not None:
             end = min(following.previous.bytes, content.size)
+            if end < following.previous.bytes:
+                name = os.path.basename(segment.path)
+                message = f"{name} is shorter than when it was sealed: records are missing; run jsonl-audit verify"
+                self._tell(Notice("segment-altered", message, segment.path))
         else:
             on_disk, failed = self._on_disk(content, segment.header) if active else (0, False)
             stop = min(on_disk, content.size) if failed else content.size  # behind a failed sync nothing counts
