@@ -50,7 +50,8 @@ def legend(machine: dict[str, Any]) -> str:
     return (
         f"{machine['events']} ({machine['event_bytes_mean']:,} bytes on average), reading from a log of "
         f"{machine['log_bytes'] / 1e6:,.0f} MB; {machine['rounds']} round(s). {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['system']}, {machine['file_system']}; Python {machine['python']}, {versions}.{loaded}{quick}"
+        f"{machine['cores']} cores, "
+        f"{machine['system']}, {machine['file_system']}; Python {machine['python']}, {versions}.{loaded}{quick}"
     )
 
 
