@@ -12,21 +12,18 @@ length and are found by position from the end. docs/reference/format.md is the s
 from __future__ import annotations
 
 import enum
-import os
 import re
-import struct
 import sys
-import threading
-import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
 from blake3 import blake3
 
-from jsonl_audit import instants, values
+from jsonl_audit import forms, instants, values
 from jsonl_audit.errors import EventError, EventTooLargeError, ReservedTypeError
+from jsonl_audit.ids import new_id
 
 __all__ = [
     "BATCH_LIMIT",
@@ -173,9 +170,9 @@ def _read(event: Any) -> dict[Any, Any]:
     """The members of a mapping that is no plain dict."""
     try:
         return dict(event)
-    except Exception as error:  # noqa: BLE001 - a mapping whose own code fails
+    except Exception as error:  # a mapping whose own code fails
         raise EventError(
-            f"the event, a {type(event).__name__}, cannot be read: {type(error).__name__}: {values.shown(error)}"
+            f"the event, a {type(event).__name__}, cannot be read: {type(error).__name__}: {forms.shown(error)}"
         ) from error
 
 
@@ -184,17 +181,17 @@ def _in_forms(event: Mapping[Any, Any], limit: int) -> tuple[bytes, dict[str, An
 
     Names come first: a key that is no string may turn into a name that is not the caller's to use.
     """
-    members = values.named(event)
+    members = forms.named(event)
     given = members.pop("type", None)
     kind = _kind(given)
     members, own_id, own_time = _arranged(members)
     first = {} if given is None else {"type": kind.decode()}
     try:
-        return kind, values.plain({**first, **members}, limit), own_id, own_time
+        return kind, values.plain({**first, **members}, limit, owner=event), own_id, own_time
     except values.TooMuch:
         raise EventTooLargeError(
-            f"the event's line would be more than {limit} bytes, the limit; log a part of it, keep large data elsewhere "
-            "and log a reference, or raise line_limit",
+            f"the event's line would be more than {limit} bytes, the limit; log a part of it, keep large data "
+            "elsewhere and log a reference, or raise line_limit",
             expected=limit,
         ) from None
 
@@ -279,7 +276,7 @@ def _id_of(given: Any) -> bytes | None:
 def _with_details(details: Any, moved: dict[str, Any]) -> dict[str, Any]:
     """The caller's `details` with the members that moved there, under names that are free."""
     try:
-        result = values.named(details) if isinstance(details, Mapping) else {"details": details}
+        result = forms.named(details) if isinstance(details, Mapping) else {"details": details}
     except Exception:  # noqa: BLE001 - a mapping whose own code fails
         result = {"details": details}
     for name, value in moved.items():
@@ -297,7 +294,7 @@ def line(
 
     >>> text, _, own = line(1, "2026-11-21T10:11:12.123456Z", Body(b"custom", b""), ZERO)
     >>> len(text), hash_of(text) == own == text[-67:-3].decode()
-    (317, True)
+    (253, True)
     """
     kind, members, given, _ = body
     own_id = given or new_id()
@@ -379,44 +376,3 @@ def effective_time(text: bytes) -> str:
         if instants.is_instant(own):
             return str(own)
     return ts_of(text)
-
-
-_id_lock = threading.Lock()
-_id_ms = -1
-_id_count = 0
-_id_prefix = b""
-_random: Iterator[int] = iter(())
-
-
-def new_id() -> bytes:
-    """A UUIDv7 (RFC 9562), larger than every one this process made before.
-
-    48 bits of milliseconds, 12 bits that count up within one (and run on into the next), 62 random bits.
-
-    >>> new_id() < new_id()
-    True
-    """
-    global _id_ms, _id_count, _id_prefix, _random
-    ms = time.time_ns() // 1_000_000
-    with _id_lock:
-        chance = next(_random, None)
-        if chance is None:
-            _random = iter(struct.unpack("256Q", os.urandom(2048)))
-            chance = next(_random)
-        _id_count += 1
-        if ms > _id_ms or _id_count > 0xFFF:
-            _id_ms = max(ms, _id_ms + 1)
-            _id_count = os.urandom(1)[0]  # what is left of 4,096 is room for the ids of one millisecond
-            _id_prefix = b"%08x-%04x-7" % (_id_ms >> 16, _id_ms & 0xFFFF)
-        return b"%b%03x-%04x-%012x" % (_id_prefix, _id_count, 0x8000 | chance >> 50, chance & 0xFFFFFFFFFFFF)
-
-
-def _after_fork() -> None:
-    """A child must not draw the same random bits as its parent, nor wait for a lock that no thread of it holds."""
-    global _id_lock, _random
-    _id_lock = threading.Lock()
-    _random = iter(())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

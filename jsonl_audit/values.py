@@ -3,7 +3,7 @@
 | value | form |
 |---|---|
 | NaN, infinities | ``{"$float": "NaN"}``, ``"Infinity"``, ``"-Infinity"`` |
-| integers outside -2^63 … 2^64-1 | ``{"$int": "<digits>"}`` |
+| integers outside -2^63 … 2^64-1 | ``{"$int": "<digits>"}``, from 4,300 digits on in hexadecimal, ``0x…`` |
 | text with lone surrogates | ``{"$text": …}``: each surrogate as ``\\udXXX``, each backslash doubled |
 | bytes, bytearray, memoryview | ``{"$bytes": "<base64>"}`` |
 | datetime, date, time | ISO 8601 text |
@@ -16,6 +16,7 @@
 | two keys with one text | the later ones get ``~2``, ``~3`` … behind |
 | an object that holds itself | ``{"$cycle": "<path of the one it is>"}`` |
 | what is nested deeper than a line may be | ``{"$json": "<JSON text of it>"}`` |
+| orjson.Fragment | what its text says; ``{"$json": "<its text>"}`` where a line cannot say the same |
 | any other object | ``{"$repr": "<its repr>", "class": "<module.name>"}`` |
 """
 
@@ -31,126 +32,203 @@ import math
 import os
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import orjson
 
-__all__ = ["MAX_DEPTH", "has_nonfinite", "plain"]
+from jsonl_audit import forms
+
+__all__ = ["MAX_DEPTH", "TooMuch", "iso", "misread", "plain"]
 
 MAX_DEPTH = 128
 """How deep a record may be nested, itself counted as 1 (docs/reference/format.md)."""
 
 _INTEGERS = range(-(2**63), 2**64)
-_AS_TEXT = (decimal.Decimal, uuid.UUID, fractions.Fraction)
+_Path = Any  # (path of the owner, name or number in it); None is the event itself
 
 
-def plain(event: Mapping[Any, Any]) -> dict[str, Any]:
+class TooMuch(Exception):  # noqa: N818 - no error of the caller's: whoever asked for a limit catches it
+    """What was asked for cannot fit, whatever form it takes."""
+
+
+def plain(event: Mapping[Any, Any], room: int | None = None, *, owner: Any = None) -> dict[str, Any]:
     """The event as nothing but dicts with text keys, lists, texts, numbers, booleans and None.
+
+    `owner` is the object whose members they are, if not `event` itself: what is in it may hold it. Raises TooMuch as
+    soon as its JSON is known to be longer than `room` bytes: an object that never ends would otherwise take all
+    memory before it is refused.
 
     >>> plain({"n": float("nan"), "raw": b"\\x00\\xff", 7: {1, 2}})
     {'n': {'$float': 'NaN'}, 'raw': {'$bytes': 'AP8='}, '7': [1, 2]}
     """
-    walk = _Walk()
-    walk.above[id(event)] = "$"
-    result: dict[str, Any] = walk.mapping(event, "$", 1)
-    # What was too deep becomes text from the inside out, without recursion; what lies deeper still stands in that
-    # text as it is, not as a text within a text.
-    walk.event_done = True
-    done = 0
-    while done < len(walk.deep):
-        later = walk.deep[done]
-        walk.above = later.above
-        later.value = walk.content(later.value, later.path, 1)
-        done += 1
-    for later in reversed(walk.deep):
+    walk = _Walk(room)
+    result: dict[str, Any] = walk.event(event, event if owner is None else owner)
+    # What was too deep is made from the outside in, and turned into text from the inside out, without recursion.
+    # What lies deeper still stands in that text as it is, not as a text within a text.
+    made = walk.finish()
+    for later in reversed(made):
         later.text = orjson.dumps(later.value, default=lambda inner: orjson.Fragment(inner.text))
         if later.holder is not None:
             later.holder["$json"] = later.text.decode()
     return result
 
 
-class _Later:
-    """A container nested too deep, to be turned into text when the walk over the rest is done."""
+def misread(value: Any, _level: int = 0) -> bool:
+    """Whether the serialiser, without an error, would write something in `value` as what it is not.
 
-    __slots__ = ("above", "holder", "path", "text", "value")
+    A NaN or an infinity becomes null there, and an orjson.Fragment whatever stands in it.
 
-    def __init__(self, value: Any, path: str, above: dict[int, str]) -> None:
-        self.value = value
-        self.path = path
-        self.above = above
-        self.holder: dict[str, Any] | None = None
-        self.text = b""
-
-
-def has_nonfinite(value: Any, _level: int = 0) -> bool:
-    """Whether a NaN or an infinity is in `value`, which the serialiser would silently write as null.
-
-    >>> has_nonfinite({"a": [1.0, {"b": float("inf")}]})
+    >>> misread({"a": [1.0, {"b": float("inf")}]})
     True
     """
     if _level > 300:  # deeper than the serialiser itself goes
         return True
-    for item in value.values() if isinstance(value, dict) else value:
+    if isinstance(value, dict):
+        items: Iterable[Any] = dict.values(value)
+    else:
+        items = list.__iter__(value) if isinstance(value, list) else value
+    for item in items:
         kind = type(item)
         if kind is str or item is None or kind is int or kind is bool:
             continue
         if kind is float:
             if not math.isfinite(item):
                 return True
+        elif kind is orjson.Fragment:
+            return True
         elif isinstance(item, (dict, list, tuple)):
-            if has_nonfinite(item, _level + 1):
+            if misread(item, _level + 1):
                 return True
-        elif isinstance(item, enum.Enum) and has_nonfinite((item.value,), _level + 1):
+        elif isinstance(item, enum.Enum) and misread((item.value,), _level + 1):
             return True
     return False
 
 
+def iso(value: Any) -> str:
+    """The form of a datetime, date or time; TypeError for anything else. For the serialiser, which rounds zones.
+
+    >>> iso(datetime.date(2026, 11, 21))
+    '2026-11-21'
+    """
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    raise TypeError
+
+
+class _Later:
+    """A container nested too deep, to be turned into text when the walk over the rest is done."""
+
+    __slots__ = ("above", "holder", "path", "text", "value", "whole")
+
+    def __init__(self, value: Any, path: _Path, above: list[tuple[Any, _Path]], *, whole: bool) -> None:
+        self.value = value
+        """What is in it, or (`whole`) the container itself; in the end what it became."""
+        self.whole = whole
+        self.path = path
+        self.above = above
+        """Its owner and what is above that, up to the last container that was put off. They are held on to: the id
+        of an object that is gone may be another's."""
+        self.holder: dict[str, Any] | None = None
+        self.text = b""
+
+
 class _Walk:
-    """One walk over one event: who holds whom (for cycles), and what lies too deep."""
+    """One walk over one event: who holds whom (for cycles), what lies too deep, how much room is left."""
 
-    def __init__(self) -> None:
-        self.above: dict[int, str] = {}
+    def __init__(self, room: int | None) -> None:
+        self.room = math.inf if room is None else room
+        self.above: dict[int, Any] = {}
+        self.stack: list[tuple[Any, _Path]] = []
         self.deep: list[_Later] = []
-        self.event_done = False
+        self.inside_text = False
 
-    def value(self, value: Any, path: str, level: int) -> Any:
+    def event(self, event: Mapping[Any, Any], owner: Any) -> dict[str, Any]:
+        self.above[id(owner)] = None
+        return self.mapping(event, None, 1)
+
+    def finish(self) -> list[_Later]:
+        """Makes all that was put off, each with what is above it known; returns it, the outer before the inner."""
+        made: list[_Later] = []
+        self.inside_text = True
+        to_do: list[Any] = self.deep[::-1]
+        while to_do:
+            later = to_do.pop()
+            if isinstance(later, list):  # all that is inside has been made
+                for owner, _ in later:
+                    del self.above[id(owner)]
+                continue
+            for owner, path in later.above:
+                self.above[id(owner)] = path
+            to_do.append(later.above)
+            self.deep, self.stack = [], []
+            try:
+                make = self.value if later.whole else self.content
+                later.value = make(later.value, later.path, 1)
+            except TooMuch:
+                raise
+            except Exception:
+                later.value = forms.shape(later.value)
+            to_do += self.deep[::-1]
+            made.append(later)
+        return made
+
+    def value(self, value: Any, path: _Path, level: int) -> Any:
+        self.room -= 2  # with its comma or colon
+        if self.room < 0:
+            raise TooMuch
         kind = type(value)
         if value is None or kind is bool:
             return value
         if kind is str:
-            return _text(value)
+            self.room -= len(value)
+            return forms.text(value)
         if kind is int:
-            return value if value in _INTEGERS else {"$int": _digits(value)}
+            return value if value in _INTEGERS else {"$int": forms.digits(value)}
         if kind is float:
-            return value if math.isfinite(value) else {"$float": _float(value)}
+            return value if math.isfinite(value) else {"$float": forms.float_name(value)}
+        room, put_off = self.room, len(self.deep)
         try:
             return self._odd(value, path, level)
-        except RecursionError:
-            return {"$repr": f"<{_name(kind)} nested too deep to show>", "class": _name(kind)}
+        except TooMuch:
+            raise
+        except RecursionError:  # the caller stands deep in its own calls: the rest is made from further up
+            self.room = room
+            del self.deep[put_off:]
+            return self._put_off(value, path, whole=True)
         except Exception:  # a value's own code failed: its repr is what is left of it
-            return _repr(value)
+            self.room = room
+            del self.deep[put_off:]
+            return forms.shape(value)
 
-    def _odd(self, value: Any, path: str, level: int) -> Any:
+    def _odd(self, value: Any, path: _Path, level: int) -> Any:
         if isinstance(value, enum.Enum):
             return self.value(value.value, path, level)
         if isinstance(value, str):
-            return _text(str.__str__(value))
+            return self.value(str.__str__(value), path, level)
         if isinstance(value, int):
-            return self.value(int(value), path, level)
+            return self.value(int.__int__(value), path, level)
         if isinstance(value, float):
-            return self.value(float(value), path, level)
+            return self.value(float.__float__(value), path, level)
         if isinstance(value, (bytes, bytearray, memoryview)):
+            self.room -= len(value)
+            if self.room < 0:
+                raise TooMuch
             return {"$bytes": base64.b64encode(bytes(value)).decode()}
         if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
             return value.isoformat()
-        if isinstance(value, _AS_TEXT):
+        if isinstance(value, (decimal.Decimal, uuid.UUID)):
             return str(value)
+        if isinstance(value, fractions.Fraction):
+            below = "" if value.denominator == 1 else f"/{forms.digits(value.denominator)}"
+            return forms.digits(value.numerator) + below
         if isinstance(value, os.PathLike):
             return self.value(os.fspath(value), path, level)
+        if isinstance(value, orjson.Fragment):
+            return self.value(forms.fragment(value), path, level)
         if id(value) in self.above:
-            return {"$cycle": _text(self.above[id(value)])}
+            return {"$cycle": forms.text(_where(self.above[id(value)]))}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
             return self._inside(value, fields, path, level)
@@ -158,114 +236,55 @@ class _Walk:
             return self._inside(value, dict(zip(value._fields, value, strict=False)), path, level)
         if isinstance(value, Mapping):
             return self._inside(value, value, path, level)
-        if isinstance(value, AbstractSet):
-            try:
-                items = sorted(value)
-            except TypeError:
-                items = list(value)
-            return self._inside(value, items, path, level)
-        if isinstance(value, Sequence | deque):
-            return self._inside(value, list(value), path, level)
-        return _repr(value)
+        if isinstance(value, (AbstractSet, Sequence, deque)):
+            if 2 * len(value) > self.room:  # a range costs nothing until it is a list
+                raise TooMuch
+            return self._inside(value, _sorted(value) if isinstance(value, AbstractSet) else list(value), path, level)
+        return forms.shape(value)
 
-    def _inside(self, owner: Any, content: Any, path: str, level: int) -> Any:
+    def _inside(self, owner: Any, content: Any, path: _Path, level: int) -> Any:
         """What is in a container, with `owner` known to be above it."""
         self.above[id(owner)] = path
+        self.stack.append((owner, path))
         try:
             if level >= MAX_DEPTH - 1:  # one level is left, for the holder itself
-                later = _Later(content, path, dict(self.above))
-                self.deep.append(later)
-                if self.event_done:
-                    return later
-                later.holder = {"$json": None}
-                return later.holder
+                return self._put_off(content, path)
             return self.content(content, path, level + 1)
         finally:
+            self.stack.pop()
             del self.above[id(owner)]
 
-    def content(self, content: Any, path: str, level: int) -> Any:
+    def _put_off(self, value: Any, path: _Path, *, whole: bool = False) -> Any:
+        later = _Later(value, path, self.stack.copy(), whole=whole)
+        self.deep.append(later)
+        if self.inside_text:
+            return later
+        later.holder = {"$json": None}
+        return later.holder
+
+    def content(self, content: Any, path: _Path, level: int) -> Any:
         if isinstance(content, Mapping):
             return self.mapping(content, path, level)
-        return [self.value(item, f"{path}[{n}]", level) for n, item in enumerate(content)]
+        return [self.value(item, (path, number), level) for number, item in enumerate(content)]
 
-    def mapping(self, value: Mapping[Any, Any], path: str, level: int) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key, item in list(value.items()):
-            name = _key(key)
-            if name in result:
-                twin = 2
-                while f"{name}~{twin}" in result:
-                    twin += 1
-                name = f"{name}~{twin}"
-            result[name] = self.value(item, f"{path}.{name}", level)
-        return result
+    def mapping(self, content: Mapping[Any, Any], path: _Path, level: int) -> dict[str, Any]:
+        members = forms.named(content)
+        for name, item in members.items():
+            self.room -= len(name)
+            members[name] = self.value(item, (path, name), level)
+        return members
 
 
-def _text(value: str) -> Any:
+def _where(path: _Path) -> str:
+    steps = []
+    while path is not None:
+        path, step = path
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    return "$" + "".join(reversed(steps))
+
+
+def _sorted(values: Iterable[Any]) -> list[Any]:
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        return {"$text": _escaped(value)}
-    return value
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode()
-
-
-def _digits(value: int) -> str:
-    try:
-        return str(value)
-    except ValueError:  # Python refuses decimal digits of very long integers
-        return hex(value)
-
-
-def _float(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _key(key: Any) -> str:
-    if isinstance(key, enum.Enum) and not isinstance(key, str):
-        key = key.value
-    name = ""
-    try:
-        if isinstance(key, str):
-            name = str.__str__(key)
-        elif key is None or isinstance(key, bool):
-            name = {None: "null", True: "true", False: "false"}[key]
-        elif isinstance(key, int):
-            name = _digits(int(key))
-        elif isinstance(key, float):
-            name = repr(float(key)) if math.isfinite(key) else _float(key)
-        elif isinstance(key, (datetime.datetime, datetime.date, datetime.time)):
-            name = key.isoformat()
-        elif isinstance(key, _AS_TEXT):
-            name = str(key)
-        else:
-            name = _repr(key)["$repr"]
-        name.encode()
-    except UnicodeEncodeError:
-        return _escaped(name)
-    except Exception:
-        return f"<{_name(type(key))}>"
-    return name
-
-
-def _name(kind: type) -> str:
-    try:
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        name.encode()
-    except Exception:  # a metaclass with ideas of its own
-        return "unknown"
-    return name
-
-
-def _repr(value: Any) -> dict[str, str]:
-    try:
-        shown = repr(value)
-        shown = shown if isinstance(_text(shown), str) else _escaped(shown)
-    except RecursionError:
-        shown = f"<{_name(type(value))} nested too deep to show>"
-    except Exception as error:
-        shown = f"<{_name(type(value))} whose repr raises {type(error).__name__}>"
-    return {"$repr": shown, "class": _name(type(value))}
+        return sorted(values)
+    except Exception:  # most often: of several types
+        return list(values)

@@ -26,6 +26,7 @@ FLOORS: list[set[str]] = [
     {"segment", "rules", "lines", "batches"},
     {"record"},
     {"values", "instants"},
+    {"forms", "ids"},
     {"storage"},
     {"errors"},
 ]
