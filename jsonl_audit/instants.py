@@ -21,6 +21,7 @@ _MICRO = timedelta(microseconds=1)
 _LOWEST = -62135596800 * 10**6  # 0001-01-01
 _HIGHEST = 253402300800 * 10**6 - 1  # the last microsecond of 9999
 MILLISECONDS_FROM = 10**11  # a number from here on counts milliseconds, below it seconds (docs/reference/format.md)
+_NUMBERS = 10**15  # more milliseconds than there are up to the year 9999
 
 _seconds: dict[int, str] = {}
 _days: set[str] = set()
@@ -121,7 +122,7 @@ def from_number(value: float) -> int | None:
     >>> from_number(1.5), from_number(1_700_000_000_000)
     (1500000, 1700000000000000)
     """
-    if value != value or value in (float("inf"), float("-inf")):
+    if not -_NUMBERS < value < _NUMBERS:  # NaN is neither
         return None
     scale = 1_000 if abs(value) >= MILLISECONDS_FROM else 1_000_000
     us = value * scale if isinstance(value, int) else round(value * scale)
@@ -138,6 +139,13 @@ def from_event(value: object) -> tuple[str, bool] | None:
     >>> from_event("yesterday") is None
     True
     """
+    try:
+        return _from_event(value)
+    except Exception:  # noqa: BLE001 - a number or a time zone whose own code fails
+        return None
+
+
+def _from_event(value: object) -> tuple[str, bool] | None:
     if isinstance(value, str):
         found = from_text(value)
         return None if found is None else (text(found[0]), found[1])
@@ -145,9 +153,6 @@ def from_event(value: object) -> tuple[str, bool] | None:
         us = from_number(value)
         return None if us is None else (text(us), True)
     if isinstance(value, datetime):
-        try:
-            us = (value.astimezone(timezone.utc) - _EPOCH) // _MICRO
-        except (OverflowError, ValueError, OSError):
-            return None
-        return text(us), True
+        us = (value.astimezone(timezone.utc) - _EPOCH) // _MICRO
+        return text(us), not getattr(value, "nanosecond", 0)
     return None
