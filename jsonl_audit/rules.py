@@ -1,11 +1,12 @@
 """The rules that a line must keep even where its hash is right: those of docs/reference/format.md, "A record".
 
-Most lines are what the serialiser itself would write: a fast equality settles those. Only the others are looked at
-token by token.
+Most lines are what the serialiser itself would write: a fast equality settles those, many at a time. Only the others
+are looked at token by token.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any
@@ -15,7 +16,7 @@ import orjson
 from jsonl_audit import instants, record
 from jsonl_audit.values import MAX_DEPTH
 
-__all__ = ["lawful", "why"]
+__all__ = ["Together", "lawful", "why"]
 
 _TOKEN = re.compile(
     r'(?P<text>"(?:[^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*")'
@@ -23,6 +24,10 @@ _TOKEN = re.compile(
     r"|(?P<mark>[\[\]{}:,])|(?P<word>true|false|null)"
 )
 _INTEGER = re.compile(r"-?[0-9]+")
+_ENDS = re.compile(rb',"prev":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}\Z')
+_HEADS = re.compile(rb'(?:%b","id":"%b","type":")*' % (instants.INSTANT.encode(), record.UUID.pattern.encode()))
+_KIND = re.compile(record.TYPE.pattern.encode() + b'",')
+_FIXED = frozenset(("seq", "ts", "id", "type", "prev", "hash"))
 
 
 def lawful(piece: bytes) -> bool:
@@ -35,6 +40,7 @@ def lawful(piece: bytes) -> bool:
         return False
     if (
         record.HEAD.match(piece) is None
+        or _ENDS.search(piece, max(0, len(piece) - 149)) is None
         or not instants.is_instant(value["ts"])
         or ("time" in value and not instants.is_instant(value["time"]))
         or len(piece) >= record.HARD_LIMIT
@@ -42,6 +48,101 @@ def lawful(piece: bytes) -> bool:
         return False
     # Counting brackets, those in texts too, is an upper bound of the depth.
     return piece.count(b"{") + piece.count(b"[") <= MAX_DEPTH or _depth(piece) <= MAX_DEPTH
+
+
+class Together:
+    """The rules for many lines at once, of each of which it is known that it begins and ends as a record does.
+
+    What the serialiser would write is settled by writing it anew, which is cheap for many at a time. A line of which it
+    cannot be settled so is left to :func:`lawful`.
+    """
+
+    __slots__ = ("_close", "_counts", "_inside", "_nested", "_open")
+
+    def __init__(self) -> None:
+        # The serialiser refuses what is nested too deep: so many lists around the values bring its limit down to the
+        # format's, and no bracket need be counted.
+        around = _serialiser_limit() - MAX_DEPTH
+        self._counts = around < 2
+        around = max(around, 2)
+        self._open, self._close = b"[" * around, b"]" * around
+        self._inside: list[Any] = [None]
+        self._nested = self._inside
+        for _ in range(around - 2):
+            self._nested = [self._nested]
+
+    def __call__(self, lines: list[bytes], at: int) -> int | None:
+        """How many of the lines (LF included) have a `clock`; None if it is not sure that each is lawful.
+
+        Each begins with ``{"seq":N,"ts":"``, which is `at` bytes, and ends with `prev` and `hash` in their form.
+        """
+        if _HEADS.fullmatch(b"".join([line[at : at + 81] for line in lines])) is None:
+            return None
+        days = {line[at : at + 10] for line in lines}
+        at += 81
+        inner = [line.find(b'"', at) + 2 for line in lines]  # where the members behind `type` begin
+        kinds = {line[at:begin] for line, begin in zip(lines, inner, strict=True)}
+        if not _known(days, kinds):
+            return None
+        # Between those fixed parts must stand the inside of one object, without their names.
+        texts = [b"{%b}" % line[begin:-150] for line, begin in zip(lines, inner, strict=True)]
+        values = self._serialised(texts)
+        if values is None:
+            return None
+        names = set().union(*values)
+        if not names.isdisjoint(_FIXED):
+            return None
+        if not all(values):
+            for line, begin, value in zip(lines, inner, values, strict=True):
+                if not value and len(line) != begin + 149:  # no members, and yet a comma
+                    return None
+        if "time" in names and not all(instants.is_instant(value["time"]) for value in values if "time" in value):
+            return None
+        return sum("clock" in value for value in values) if "clock" in names else 0
+
+    def _serialised(self, texts: list[bytes]) -> list[dict[str, Any]] | None:
+        """The values of objects, if each text is exactly what the serialiser writes, and none is nested too deep."""
+        if self._counts and any(text.count(b"{") + text.count(b"[") > MAX_DEPTH for text in texts):
+            return None
+        try:
+            values = list(map(orjson.loads, texts))
+            self._inside[0] = values
+            written = orjson.dumps(self._nested)
+        except (ValueError, TypeError):
+            return None
+        # Each text is one object, and where an object ends can be seen from where it begins: the wholes are equal only
+        # where all parts are.
+        return values if written == b"".join([self._open, b",".join(texts), self._close]) else None
+
+
+def _known(days: set[bytes], kinds: set[bytes]) -> bool:
+    """Whether these are days that exist, and types with what stands behind them."""
+    if not kinds <= _kinds:
+        if not all(map(_KIND.fullmatch, kinds)):
+            return False
+        if len(_kinds) > 4096:
+            _kinds.clear()
+        _kinds.update(kinds)
+    return all(instants.is_instant(f"{day.decode()}T00:00:00.000000Z") for day in days)
+
+
+_kinds: set[bytes] = set()
+
+
+@functools.cache
+def _serialiser_limit() -> int:
+    """How deep values may be nested for the serialiser; 0 if lists and objects differ, or it has no limit."""
+    limits = []
+    for wrap in (lambda inner: [inner], lambda inner: {"": inner}):
+        value: Any = 0
+        for depth in range(1, 1000):
+            value = wrap(value)
+            try:
+                orjson.dumps(value)
+            except TypeError:
+                limits.append(depth - 1)
+                break
+    return limits[0] if len(limits) == 2 and limits[0] == limits[1] else 0
 
 
 def why(piece: bytes) -> str:
@@ -58,6 +159,8 @@ def why(piece: bytes) -> str:
         return slow
     if record.HEAD.match(piece) is None:
         return "it does not begin with seq, ts, id and type in their form"
+    if _ENDS.search(piece, max(0, len(piece) - 149)) is None:
+        return "it does not end with prev and hash in their form"
     value = json.loads(piece)
     if not instants.is_instant(value["ts"]):
         return f"ts {value['ts']} is no instant"
