@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import enum
 import re
-import sys
 import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -75,7 +74,6 @@ _BATCH = re.compile(rb',"batch":\[([1-9][0-9]{0,8}),([1-9][0-9]{0,8})\]\Z')
 _MOVED = RESERVED - {"type"} | {"time", "timestamp"}
 _ENGINES_OWN = RESERVED - {"type", "id", "ts"}
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-_None = type(None)
 
 _types: dict[Any, bytes] = {None: b"custom"}
 _tuple = tuple.__new__
@@ -121,14 +119,7 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
         elif next(iter(event)) != "type":
             event = {"type": given, **event}
         text = orjson.dumps(event, values.iso, _OPTIONS)
-        nulls = text.count(b"null")
-        odd = (
-            # The serialiser writes NaN as null. Most nulls are plain Nones at the top level: then nothing is walked.
-            (nulls and nulls != [*map(type, event.values())].count(_None) and values.misread(event))
-            # Each bracket could be one level more. Most events have few arrays: to find none costs nothing.
-            or text.count(b"{") + (text.count(b"[") if b"[" in text else 0) >= values.MAX_DEPTH
-            or (sys.getrefcount(orjson.Fragment) != _idle and _handed_through(event))
-        )
+        odd = not values.faithful(event)
     except EventError:
         raise
     except Exception:  # noqa: BLE001 - what the serialiser cannot hold, or an object with ideas of its own
@@ -194,21 +185,6 @@ def _in_forms(event: Mapping[Any, Any], limit: int) -> tuple[bytes, dict[str, An
             "elsewhere and log a reference, or raise line_limit",
             expected=limit,
         ) from None
-
-
-def _handed_through(event: dict[Any, Any]) -> bool:
-    """Whether raw text (orjson.Fragment) may be in the event: it is looked for only while such objects exist."""
-    global _idle
-    _idle = min(_idle, sys.getrefcount(orjson.Fragment))
-    return values.misread(event)
-
-
-# Each orjson.Fragment holds on to its type; only while none is around can nothing be handed through.
-_idle = sys.getrefcount(orjson.Fragment)
-_held = orjson.Fragment(b"")
-if sys.getrefcount(orjson.Fragment) == _idle:  # not in this release: every event is looked through
-    _idle = -1
-del _held
 
 
 def _kind(given: Any) -> bytes:
