@@ -500,8 +500,8 @@ def test_what_never_ends_is_refused_as_too_large_and_soon() -> None:
 
 
 def test_wide_and_deep_costs_no_more_than_its_size() -> None:
-    deep: Any = [[] for _ in range(3000)]
-    for _ in range(126):
+    deep: Any = [*([] for _ in range(3000)), math.nan]
+    for _ in range(125):
         deep = [deep]
     assert str(form(deep)).count("$json") == 3000
 
