@@ -33,11 +33,8 @@ def text(us: int) -> str:
     >>> text(1_000_000)
     '1970-01-01T00:00:01.000000Z'
     """
-    second, rest = divmod(us, 1_000_000)
-    head = _seconds.get(second)
-    if head is None:
-        head = _head(second)
-    return f"{head}{rest:06d}Z"
+    second = us // 1_000_000
+    return "%s%06dZ" % (_seconds.get(second) or _head(second), us - second * 1_000_000)  # noqa: UP031 - the quickest
 
 
 def _head(second: int) -> str:
