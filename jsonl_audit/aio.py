@@ -6,18 +6,20 @@ Files are read in threads, a window at a time, so that a task that waits for a r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from threading import Event
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from jsonl_audit import reader
 from jsonl_audit.reader.follow import POLL, followed, stopper
 from jsonl_audit.reader.follower import Wait
 from jsonl_audit.reader.matches import Match
 from jsonl_audit.reader.notices import Tell
-from jsonl_audit.reader.query import After, find
+from jsonl_audit.reader.query import After, find, whole_number
 from jsonl_audit.reader.windows import WINDOW
 
 if TYPE_CHECKING:
@@ -49,13 +51,13 @@ async def tail(
     >>> [record["step"] for record in asyncio.run(tail("audit.jsonl", 2))]
     [3, 4]
     """
-    found = find(path, filters, n, 0, 0, True, on_damage, block)
-    records = [match.record async for match in _in_threads(found) if isinstance(match, Match)]
-    return records[::-1]
+    whole_number("n", n)
+    newest_first = _records(find(path, filters, n, 0, 0, True, on_damage, block))
+    return [each async for each in newest_first][::-1]
 
 
 async def get(
-    path: str | os.PathLike[str], which: int | str, *, on_damage: Tell | None = None
+    path: str | os.PathLike[str], which: int | str | UUID, *, on_damage: Tell | None = None
 ) -> dict[str, Any] | None:
     """As :func:`jsonl_audit.get`."""
     return await asyncio.to_thread(reader.get, path, which, on_damage=on_damage)
@@ -98,32 +100,34 @@ def follow(
 ) -> AsyncIterator[dict[str, Any]]:
     """As :func:`jsonl_audit.follow`, for ``async for``: ends when its task is cancelled, or when `stop` is set."""
     stopped = stopper(stop, poll)
-    return _following(followed(path, n, after, on_damage, block, filters), poll, stopped)
+    return _following(followed(path, n, after, on_damage, block, filters).run(), poll, stopped)
 
 
 async def _records(found: Iterator[Match | None]) -> AsyncIterator[dict[str, Any]]:
-    async for match in _in_threads(found):
-        if isinstance(match, Match):
-            yield match.record
+    async with contextlib.aclosing(_in_threads(found)) as matches:
+        async for match in matches:
+            if isinstance(match, Match):
+                yield match.record
 
 
 async def _following(
     found: Iterator[Match | Wait | None], poll: float, stopped: Callable[[], bool]
 ) -> AsyncIterator[dict[str, Any]]:
     ending = stopped()
-    async for match in _in_threads(found):
-        if isinstance(match, Match):
-            yield match.record
-        elif match is Wait.WAIT:
-            if ending:
+    async with contextlib.aclosing(_in_threads(found)) as matches:
+        async for match in matches:
+            if isinstance(match, Match):
+                yield match.record
+            elif ending:
                 return
-            ending = stopped()
-            if not ending:
-                await asyncio.sleep(poll)
+            else:
                 ending = stopped()
+                if not ending:
+                    await asyncio.sleep(poll)
+                    ending = stopped()
 
 
-async def _in_threads(found: Iterator[Match | Wait | None]) -> AsyncIterator[Match | Wait]:
+async def _in_threads(found: Iterator[Match | Wait | None]) -> AsyncGenerator[Match | Wait, None]:
     """What an iterator gives, taken from it in threads. The iterator is never used in two at once, and is closed."""
     try:
         more = True

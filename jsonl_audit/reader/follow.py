@@ -90,7 +90,9 @@ def _waiting(
     filters: Any,
 ) -> Iterator[Match]:
     stopped = stopper(stop, poll)
-    return _sleeping(followed(path, n, after, on_damage, block, filters), poll, stop, stopped)
+    follower = followed(path, n, after, on_damage, block, filters)
+    follower.begin()
+    return _sleeping(follower.run(), poll, stop, stopped)
 
 
 def _sleeping(
@@ -124,17 +126,13 @@ def stopper(stop: Any, poll: float) -> Callable[[], bool]:
 
 def followed(
     path: str | os.PathLike[str], n: int, after: After | None, on_damage: Tell | None, block: int, filters: Any
-) -> Iterator[Match | Wait | None]:
-    """What :func:`follow` is made of: records, None after each window, WAIT where nothing new is there.
-
-    The arguments are looked at now, and so is where the log ends, if that is where to begin.
-    """
+) -> Follower:
+    """What :func:`follow` is made of: a reader at its place. The arguments are looked at now, and no file."""
     whole_number("n", n)
     seq, known = (0, None) if after is None else cursor.parse(after)
     if n and after is not None:
         raise QueryError("follow begins at n or at after, not at both", actual=after)
     selection = Selection(filters, after=seq)
-    follower = Follower(path, selection, on_damage or notices.warn, n=n, seq=seq, known=known, block=block)
-    if after is None and not n:
-        follower.begin_at_the_end()
-    return follower.run()
+    at_end = after is None and not n
+    tell = on_damage or notices.warn
+    return Follower(path, selection, tell, n=n, seq=seq, known=known, at_end=at_end, block=block)

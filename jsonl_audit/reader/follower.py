@@ -36,7 +36,8 @@ class Wait(Enum):
 class Follower:
     """One reader of one growing log. `run` gives records, None after each window, and WAIT where nothing new is there.
 
-    Begins with the last `n` records that fit, or behind the record `seq`, whose hash may be given too.
+    Begins with the last `n` records that fit, or behind the record `seq`, whose hash may be given too; if `at_end`,
+    behind the newest record when `begin` is called, or else `run`.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Follower:
         n: int = 0,
         seq: int = 0,
         known: str | None = None,
+        at_end: bool = False,
         block: int = WINDOW,
     ) -> None:
         self._path = path
@@ -60,15 +62,21 @@ class Follower:
         self._seq = seq  # of the last record that was seen, whether it fitted or not
         self._hash = known  # None where it is not known
         self._segment: Header | None = None  # the header of the segment that it stands in
+        self._at_end = at_end
 
-    def begin_at_the_end(self) -> None:
-        """Only what is committed from now on counts."""
+    def begin(self) -> None:
+        """Looks where the log ends now, if that is where to begin."""
+        if not self._at_end:
+            return
+        self._at_end = False
         snapshot = self._look()
         if snapshot is not None:
             with snapshot:
                 self._end_of(Segments(snapshot, lambda _: None))
 
     def run(self) -> Iterator[Match | Wait | None]:
+        """Records as they come, without an end."""
+        self.begin()
         while True:
             snapshot = self._look()
             if snapshot is None:

@@ -94,8 +94,9 @@ def _parts(opened: Opened, selection: Selection) -> Iterator[tuple[int, int, boo
             return
     low = start if since is None else places.first_at_ts(opened.content, start, stop, since)
     high = stop if until is None else places.first_at_ts(opened.content, low, stop, until)
+    ordered = following is not None and following.previous is not None and following.previous.timed == 0
     for begin, end, own_time in ((start, low, True), (low, high, False), (high, stop, True)):
-        if begin < end:
+        if begin < end and not (own_time and ordered):
             yield begin, end, own_time
 
 
