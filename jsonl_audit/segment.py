@@ -38,6 +38,9 @@ _STAMP = r"[0-9]{8}T[0-9]{12}Z"
 _COMPRESSED = r"(?:\.gz|\.zst)?"
 _SEALED_ANY = re.compile(rf".+\.{_STAMP}(?:\.[^.]+)?{_COMPRESSED}")
 _LOG_ID = record.UUID
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+_LONGEST = 255 - len(".20261121T101112123456Z") - len(".zst")
+"""Bytes in the name of a log: what is common to file systems, less what a sealed name adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +66,28 @@ class Names:
     def of(cls, path: str | os.PathLike[str]) -> Names:
         """The names of the log at `path`; ``~`` is expanded, a symlink is resolved once, now.
 
-        Raises LogError for a path that has the form of a sealed segment's.
+        Raises LogError for a path that no log can have: a directory's, a sealed segment's, one whose name is too long
+        to be sealed or cannot stand in a header.
         """
         given: object = os.fspath(path)
         if not isinstance(given, str) or not given or "\0" in given:
             raise LogError(f"{given!r} is no path of a log; give the active file's, such as 'audit.jsonl'")
         resolved = os.path.realpath(os.path.expanduser(given))
         directory, name = os.path.split(resolved)
-        if not name:
+        if not name or given.endswith(_SEPARATORS):
             raise LogError("this is a directory; give the path of a log in it, such as 'audit.jsonl'", path=given)
         if is_sealed_name(name):
             raise LogError(
                 "this is the name of a sealed segment, not a log's own; give the path of the active file", path=given
+            )
+        try:
+            length = len(name.encode())
+        except UnicodeEncodeError as error:
+            raise LogError("this name is no UTF-8, so no header can hold it; choose another", path=given) from error
+        if length > _LONGEST:
+            raise LogError(
+                f"this name has {length} bytes, {_LONGEST} are possible: sealed segments add their time to it",
+                path=given,
             )
         stem, dot, extension = name.rpartition(".")
         if not stem or not extension:
@@ -160,6 +173,9 @@ class Previous:
     torn_blake3: str | None = None
     damage: tuple[dict[str, Any], ...] = ()
     damaged: int = 0
+    timed: int | None = None
+    """How many of its records have a time of their own; None where that was not counted. Where none has, ts alone
+    tells a reader where to look."""
 
     def to_dict(self) -> dict[str, Any]:
         shown: dict[str, Any] = {
@@ -174,6 +190,8 @@ class Previous:
             shown["torn"] = {"unsynced": True}
         elif self.torn_bytes:
             shown["torn"] = {"bytes": self.torn_bytes, "blake3": self.torn_blake3}
+        if self.timed is not None:
+            shown["timed"] = self.timed
         if self.damaged:
             shown["damage"] = list(self.damage[:16])
             shown["damaged"] = self.damaged
@@ -211,6 +229,7 @@ class Previous:
             torn_blake3 if isinstance(torn_blake3, str) else None,
             damage,
             max(damaged, len(damage)),
+            value["timed"] if _ints(value, "timed") else None,
         )
 
 

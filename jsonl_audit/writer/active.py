@@ -27,7 +27,7 @@ class Active:
 
     __slots__ = (
         "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log", "low", "pending",
-        "pending_bytes", "segment", "seq", "size", "synced", "synced_head", "ts", "us", "walk",
+        "pending_bytes", "segment", "seq", "size", "synced", "synced_head", "timed", "ts", "us", "walk",
     )  # fmt: skip
 
     def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
@@ -50,6 +50,7 @@ class Active:
         self.walk: Walk | None = Walk(strict=False, digest=True, times=True)
         self.damage: list[dict[str, Any]] = []
         self.damaged = 0
+        self.timed: int | None = None  # records with a time of their own, where they were counted
 
     @property
     def link(self) -> Link:
@@ -65,6 +66,7 @@ class Active:
         """Says that this writer wrote the header `line`: nothing of the segment needs to be walked."""
         self.walk = None
         self.hasher = blake3(line)
+        self.timed = 0
 
     def walked(self, walk: Walk) -> None:
         """Takes over from a walk that has come to the end of what is committed."""
@@ -83,6 +85,7 @@ class Active:
         self.seq, self.ts, _, self.head = last
         self.us = us
         if times:
+            self.timed = None if self.timed is None else self.timed + len(times)
             self.low = min(self.low, *times)
             self.high = max(self.high, *times)
         size = len(lines)
@@ -133,6 +136,7 @@ class Active:
             time=(min(self.low, self.ts), max(self.high, self.ts)),
             damage=tuple(self.damage),
             damaged=self.damaged,
+            timed=self.timed,
         )
 
 
