@@ -215,7 +215,7 @@ def _event(event: Any, members: dict[str, Any]) -> Mapping[Any, Any]:
         raise EventError(
             f"an event is a mapping or a type name, not {type(event).__name__}", actual=type(event).__name__
         )
-    return {**event, **members} if members else event
+    return {**record.members_of(event), **members} if members else event
 
 
 def _check_options(max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout: Any, line_limit: Any) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "encode",
     "hash_of",
     "line",
+    "members_of",
     "new_id",
     "own_hash_right",
     "prev_of",
@@ -100,7 +101,7 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
     Body(type=b'exec.completed', members=b',"outcome":"success"', id=None, time=None)
     """
     if type(event) is not dict:
-        event = _read(event)
+        event = members_of(event)
     source, own_id, own_time = event, None, None
     try:
         given = event.get("type")
@@ -157,8 +158,8 @@ def control(kind: str, details: Mapping[str, Any]) -> Body:
     return Body(kind.encode(), b',"details":' + orjson.dumps(details))
 
 
-def _read(event: Any) -> dict[Any, Any]:
-    """The members of a mapping that is no plain dict."""
+def members_of(event: Any) -> dict[Any, Any]:
+    """The members of a mapping that is no plain dict. Raises EventError where its own code fails."""
     try:
         return dict(event)
     except Exception as error:  # a mapping whose own code fails

@@ -57,7 +57,7 @@ def open_append(path: str, *, create: bool = False, empty: bool = False, mode: i
         flags |= os.O_CREAT
     if empty:
         flags |= os.O_TRUNC
-    fd = os.open(path, flags, mode)
+    fd = _open_own(path, flags, mode) if create else os.open(path, flags)
     if create and not _WINDOWS:
         try:
             os.fchmod(fd, mode)
@@ -65,6 +65,18 @@ def open_append(path: str, *, create: bool = False, empty: bool = False, mode: i
             os.close(fd)
             raise
     return fd
+
+
+def _open_own(path: str, flags: int, mode: int) -> int:
+    """Opens a file that the engine may write over: a symlink in its place could lead to any file of its user."""
+    try:
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), mode)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OSError(
+            errno.ELOOP, "a symlink stands where a file of the engine's own belongs; remove it", path
+        ) from error
 
 
 def open_read(path: str) -> int:
@@ -186,6 +198,8 @@ def make_directory(path: str) -> None:
     """The directory, with every missing one above it, each 0700 whatever the umask and on the disk."""
     missing = []
     while path and not os.path.isdir(path):
+        if os.path.lexists(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         missing.append(path)
         above = os.path.dirname(path)
         if above == path:
@@ -203,9 +217,9 @@ def open_lock(path: str, mode: int = 0o600) -> int:
     """A descriptor for the lock file, which is made if it is not there and is never removed."""
     flags = os.O_RDWR | _BINARY | _CLOEXEC
     try:
-        return os.open(path, flags)
+        return _open_own(path, flags, mode)
     except FileNotFoundError:
-        fd = os.open(path, flags | os.O_CREAT, mode)
+        fd = _open_own(path, flags | os.O_CREAT, mode)
     if not _WINDOWS:
         os.fchmod(fd, mode)
     return fd

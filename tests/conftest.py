@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disk import Calls, Disk
 from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -53,6 +54,18 @@ def log_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "log"
     folder.mkdir(mode=0o700)
     return folder
+
+
+@pytest.fixture
+def disk(log_dir: Path) -> Disk:
+    """A folder for one log, with verbs."""
+    return Disk(log_dir)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """What is asked of the operating system from here on."""
+    return Calls(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
