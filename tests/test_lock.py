@@ -1,4 +1,4 @@
-"""One appender at a time: a second is refused and told by whom; the lock goes with its process, whatever that dies of."""
+"""One appender at a time: a second is refused and told by whom; the lock goes with its process, however that ends."""
 
 from __future__ import annotations
 
