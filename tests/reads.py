@@ -31,18 +31,24 @@ STEPS = st.lists(st.one_of(_EVENTS, st.just("seal"), st.lists(_EVENTS, min_size=
 
 
 def written(directory: Path, steps: list[Any]) -> Log:
-    """A log made by steps: an event, a batch of them, or a seal; each event may have a time of its own."""
+    """A log made by steps: an event, a batch of them, or a seal; each event may have a time of its own.
+
+    Every other header says how many of a segment's records have one.
+    """
     log = Log(directory)
+    timed = [0]
 
     def event(step: dict[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = {"type": f"kind.{step['kind']}", "details": {"text": "x" * step["size"]}}
         if step["late"] is not None:
             made["time"] = instants.text(log.us + step["late"] * 1_000_000)
+            timed[0] += 1
         return made
 
     for step in steps:
         if step == "seal":
-            log.seal()
+            log.seal(timed=timed[0] if log.segment % 2 else None)
+            timed[0] = 0
         elif isinstance(step, list):
             log.batch([event(each) for each in step])
         else:

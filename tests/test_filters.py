@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from logs import Log
 
 from jsonl_audit import QueryError, query, record
-from jsonl_audit.reader import fields
+from jsonl_audit.reader import fields, search
 from jsonl_audit.reader.filters import NotARecordError, Selection
 from jsonl_audit.reader.search import Search
 
@@ -268,12 +268,23 @@ def test_raw_search_finds_what_a_look_at_every_record_finds(values: list[Any], w
     expected = [piece for piece in pieces if selection.match(piece)]
     if selection.needles:
         spans = list(Search(selection.needles).spans(data, 0, len(data)))
+        with pytest.MonkeyPatch.context() as without:
+            without.setattr(search, "_c_search", lambda: None)
+            assert list(Search(selection.needles).spans(data, 0, len(data))) == spans
         assert [begin for begin, _ in spans] == sorted({begin for begin, _ in spans})
         assert all(data[begin : end - 1] in pieces for begin, end in spans)
         assert [data[b : e - 1] for b, e in spans if selection.match(data[b : e - 1])] == expected
     for value, piece in zip(values, pieces, strict=True):
         if any(value == each and type(value) is type(each) for each in alternatives):
             assert piece in expected
+
+
+def test_a_long_search_uses_the_library_of_the_system_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(search, "_WORTH_IT", 0)
+    monkeypatch.setattr(search, "_c_search", lambda: lambda *given: asked.append(given[2]))
+    assert list(Search([(b"rare",)]).spans(b"a line\n", 0, 7)) == []
+    assert asked == [b"rare"]
 
 
 @given(_TEXTS)

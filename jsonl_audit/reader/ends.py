@@ -75,7 +75,7 @@ def _before_open_batch(content: Content, start: int, stop: int) -> int:
     """The end of the last line, or where a batch begins whose last record is not there yet."""
     end = begins = -1
     due = count = 0
-    for window in windows(content, start, stop, reverse=True):
+    for window in windows(content, start, stop, first=1 << 12, reverse=True):
         offset = window.offset + (window.skipped or window.cut)
         end = offset if end < 0 else end
         pieces = window.data[window.begin : window.cut - 1].split(b"\n") if window.data else [b""]

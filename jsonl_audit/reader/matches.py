@@ -81,7 +81,7 @@ def _parts(opened: Opened, selection: Selection) -> Iterator[tuple[int, int, boo
     """The parts of a segment that may hold what is looked for; the third says: only in records with their own time.
 
     `ts` only grows, so bisection finds where `since` and `until` lie. Before and behind those, a record can fit only
-    by a `time` of its own, and only where the range that the next header gives for the segment reaches so far.
+    by a `time` of its own, and only where what the next header says of the segment leaves that open.
     """
     start, stop = 0, opened.end
     header, following = opened.segment.header, opened.following
@@ -101,18 +101,20 @@ def _parts(opened: Opened, selection: Selection) -> Iterator[tuple[int, int, boo
 
 
 def _all_lines(window: Window, reverse: bool) -> Iterator[tuple[int, bytes]]:
-    """Every line of a window, with its offset."""
-    pieces = window.data[window.begin : window.cut - 1].split(b"\n")
+    """Every line of a window, with its offset. What is not asked for is not cut out."""
+    offset, data, begin, cut, _ = window
     if reverse:
-        offset = window.offset + window.cut
-        for piece in reversed(pieces):
-            offset -= len(piece) + 1
-            yield offset, piece
+        end = cut - 1
+        while end >= begin:
+            start = data.rfind(b"\n", begin, end) + 1 or begin
+            yield offset + start, data[start:end]
+            end = start - 1
     else:
-        offset = window.offset + window.begin
-        for piece in pieces:
-            yield offset, piece
-            offset += len(piece) + 1
+        start = begin
+        while start < cut:
+            end = data.find(b"\n", start, cut)
+            yield offset + start, data[start:end]
+            start = end + 1
 
 
 def _found_lines(window: Window, search: Search, reverse: bool) -> Iterator[tuple[int, bytes]]:
