@@ -6,12 +6,10 @@ A batch counts 1 … n in ``"batch":[i,n]`` without a gap. One that the end of a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from jsonl_audit.links import Link
 from jsonl_audit.record import BATCH_LIMIT
-
-if TYPE_CHECKING:
-    from jsonl_audit.scan import Link
 
 __all__ = ["Batches", "Complaint", "Open", "State"]
 

@@ -55,6 +55,9 @@ class AuditError(Exception):
     ('audit.jsonl, line 1: cannot read the header', 1)
     """
 
+    exit_code = 2
+    """The exit status that it has on the command line: 2 for what was asked for, 4 for what the system refused."""
+
     def __init__(
         self,
         message: str,
@@ -131,6 +134,8 @@ class LockedError(LogError):
 
 class StorageError(AuditError, OSError):
     """The operating system refused. ``errno`` says why, in its own numbers."""
+
+    exit_code = 4
 
     @classmethod
     def of(cls, error: OSError, what: str, path: str) -> AuditError:

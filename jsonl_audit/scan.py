@@ -23,6 +23,7 @@ from jsonl_audit import instants, record, rules
 from jsonl_audit.batches import Batches, State
 from jsonl_audit.errors import NewerFormatError
 from jsonl_audit.lines import Lines, Long, Nuls, hole_in
+from jsonl_audit.links import CLOCK_BACKWARDS, Link, broken_link
 from jsonl_audit.segment import Floor, Header, parse_header
 
 __all__ = ["WINDOW", "Damage", "Link", "Nuls", "Walk", "hole_in"]
@@ -36,14 +37,6 @@ _TOGETHER = 32  # lines: more is no faster
 _SHORTEST = 228  # bytes: no line is shorter
 _TAIL = re.compile(rb',"prev":"[0-9a-f]{64}","hash":"[0-9a-f]{64}"\}\n\Z')
 _BRACKET = ord("]")
-
-
-class Link(NamedTuple):
-    """Where a chain has got to: the last record's seq, hash and ts."""
-
-    seq: int
-    hash: str
-    ts: str
 
 
 class Damage(NamedTuple):
@@ -116,8 +109,10 @@ class Walk:
         self._right_end = offset  # behind the last line whose own hash is right
         self._void = False
         self._batches = Batches()
-        self._gap = 0  # lines that are no records since the last that is one
-        self._names: tuple[str, ...] = ()  # what the record behind the gap may call its prev
+        self.gap = 0
+        """How many lines that are no records stand behind the last that is one."""
+        self.names: tuple[str, ...] = ()
+        """What the record behind them may call its `prev`."""
         self._link = link or Link(0, "", "")  # the last line whose own hash is right
         self._hasher = blake3()
 
@@ -186,7 +181,7 @@ class Walk:
     def _ordinary(self, lines: list[bytes]) -> bool:
         """Takes the lines if each is what the record before it leads to, and breaks no rule; else takes none."""
         link, batch = self._link, self._batches.open
-        if self._void or self._gap or not link.hash or (batch is not None and not batch.sound):
+        if self._void or self.gap or not link.hash or (batch is not None and not batch.sound):
             return False
         last = link.seq + len(lines)
         at = 14 + len(str(last))
@@ -277,7 +272,7 @@ class Walk:
         self._batched(line, seq, sound=linked and whole)
         self.begins = True
         self._link = link
-        self._gap, self._names = 0, ()
+        self.gap, self.names = 0, ()
         self._offset += len(line)
         self._right_end = self._offset
         self.records += 1
@@ -313,31 +308,12 @@ class Walk:
         before = self._link
         if not before.hash:
             return True
-        seq, prev, due = link.seq, record.prev_of(line), before.seq + 1
-        kind = None
-        if self._gap and prev != before.hash:
-            # The damaged lines between stand where records stood, and account for as many of them.
-            due += self._gap
-            if seq > due:
-                kind = "records-missing"
-            elif seq < due and prev not in self._names:
-                kind = "chain-broken"
-        elif prev != before.hash:
-            kind = "records-missing" if seq > due else "chain-broken"
-        elif seq != due:
-            kind = "chain-broken"
-        if kind == "records-missing":
-            missing = f"{seq - due} record{'s' * (seq - due != 1)} before seq {seq} missing"
-            self._add(kind, line, seq, missing, due, seq)
-        elif kind is not None and prev != before.hash:
-            self._add(kind, line, seq, "its prev is not the hash of the record before it", before.hash, prev)
-        elif kind is not None:
-            self._add(kind, line, seq, "a wrong seq under a right prev", due, seq)
+        broken = broken_link(before, link, record.prev_of(line), self.gap, self.names)
+        if broken is not None:
+            self._add(broken.kind, line, link.seq, broken.message, broken.expected, broken.actual)
         if link.ts < before.ts:
-            self._add(
-                "clock-backwards", line, seq, "its ts lies before that of the record before it", before.ts, link.ts
-            )
-        return kind is None
+            self._add("clock-backwards", line, link.seq, CLOCK_BACKWARDS, before.ts, link.ts)
+        return broken is None
 
     def _wrong(self, line: bytes) -> None:
         """A line with LF whose own hash is not right."""
@@ -345,16 +321,16 @@ class Walk:
         size = line.size if type(line) is Long else len(line)
         shaped = record.HEAD.match(line) is not None
         self.begins = self.begins or shaped
-        self._names = ()
+        self.names = ()
         if not long and b"\0" not in line and (shaped or _TAIL.search(line, max(0, len(line) - 160))):
             stored, hashed = line[-67:-3].decode("ascii", "replace"), record.hash_of(line)
             seq = record.seq_of(line) if shaped else None
             self._add("record-modified", line, seq, "the line disagrees with its own hash", stored, hashed)
-            self._names = (stored, hashed)
+            self.names = (stored, hashed)
         else:
             what = "a line longer than any record may be" if long else "this line is no record"
             self._add("malformed-line", line, None, what, size=size)
-        self._gap += 1
+        self.gap += 1
         self._offset += size
         self._batches.damaged()
 
@@ -363,7 +339,7 @@ class Walk:
         at = (self._offset, len(line), self.line)
         before = State(self._right_end, self._link if self._link.hash else None, self.records, self.time)
         found = record.batch_of(line)
-        for wrong in self._batches.follow(found, at, seq, before, sound=sound, gap=self._gap > 0):
+        for wrong in self._batches.follow(found, at, seq, before, sound=sound, gap=self.gap > 0):
             place, size = (wrong.offset, wrong.line), self._offset - wrong.offset
             text = b"" if size else line
             self._add("malformed-line", text, wrong.seq, wrong.message, wrong.expected, wrong.actual, place, size)

@@ -24,6 +24,7 @@ FLOORS: list[set[str]] = [
     {"snapshot"},
     {"scan", "content", "mark"},
     {"segment", "rules", "lines", "batches"},
+    {"links"},
     {"record"},
     {"values", "instants"},
     {"forms", "ids"},

@@ -1,0 +1,88 @@
+"""The segments of one log in their order: which are here, which are missing or were purged, and how they are linked."""
+
+from __future__ import annotations
+
+from jsonl_audit.links import CLOCK_BACKWARDS, Link, broken_link
+from jsonl_audit.segment import Floor, Header
+from jsonl_audit.verifier.checked import Checked
+from jsonl_audit.verifier.report import Finding, Note
+
+__all__ = ["believed", "link", "missing"]
+
+
+def believed(floors: list[Floor], headers: list[Header]) -> Floor | None:
+    """How far the log was purged: the newest floor that the first segment behind it goes on from, if that is here."""
+    for floor in sorted(set(floors), key=lambda floor: floor.segment, reverse=True):
+        behind = [header for header in headers if header.segment == floor.segment + 1]
+        if not behind or any((header.seq, header.prev) == (floor.last_seq + 1, floor.head) for header in behind):
+            return floor
+    return None
+
+
+def missing(chain: dict[int, Checked], start: int) -> list[Finding]:
+    """The gaps in the numbers of the segments, which should begin with `start`."""
+    found = []
+    due = start
+    for number in sorted(chain):
+        checked = chain[number]
+        header = checked.header
+        if number > due:
+            which = f"segment {due} is" if number == due + 1 else f"segments {due} to {number - 1} are"
+            named = ""
+            if header is not None and header.previous is not None:
+                name = header.previous.name
+                named = f"; the last of them was {name}" if number > due + 1 else f" ({name})"
+            found.append(
+                Finding(
+                    "segment-missing", f"{which} not here{named}", checked.file.name,
+                    line=1, seq=checked.first.seq if checked.first else None, expected=due, actual=number,
+                )
+            )
+        elif header is not None and header.active_missing:
+            found.append(
+                Finding(
+                    "segment-missing",
+                    "the active file had been removed when this segment was begun, and what it held is not here",
+                    checked.file.name, line=1, seq=header.seq,
+                )
+            )
+        due = number + 1
+    return found
+
+
+def link(before: Checked | None, checked: Checked, last: Link | None) -> None:
+    """Judges how a segment goes on from `last`, with which the one before it ends. Findings go to `checked`."""
+    first = checked.first
+    if first is None or last is None:
+        return
+    gap = checked.first_line - 1  # damaged lines that stand before the first that is right
+    names: tuple[str, ...] = ()
+    where = ""
+    if before is not None:
+        names = before.names if not gap else ()
+        gap += before.gap
+        where = f" ({before.file.name})"
+    broken = broken_link(last, first, checked.first_prev, gap, names)
+    line, offset = checked.first_line, 0 if checked.first_line == 1 else None
+    if broken is not None:
+        if broken.kind == "records-missing":
+            message = f"{broken.message}: they should stand at the end of the segment before it{where}"
+        elif before is None:
+            message = "it does not go on from where the log begins"
+        else:
+            message = f"{broken.message}, the last of the segment before it{where}"
+        checked.add(
+            broken.kind, message, line=line, seq=first.seq, offset=offset,
+            expected=broken.expected, actual=broken.actual,
+        )  # fmt: skip
+    if first.ts < last.ts:
+        checked.add(
+            "clock-backwards", CLOCK_BACKWARDS, line=line, seq=first.seq, offset=offset,
+            expected=last.ts, actual=first.ts,
+        )  # fmt: skip
+
+
+def purged(floor: Floor) -> Note:
+    """What is said of segments that the log itself let go."""
+    which = "segment 1 was" if floor.segment == 1 else f"segments 1 to {floor.segment} were"
+    return Note("purged-prefix", f"{which} purged, up to seq {floor.last_seq}, as the chain itself says")

@@ -1,0 +1,240 @@
+"""Which files are to be verified: those of the log at a path, or exactly those that were named."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat as stat_module
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from jsonl_audit import mark, storage
+from jsonl_audit.content import Content, first_line_of
+from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, StorageError
+from jsonl_audit.mark import Mark
+from jsonl_audit.segment import Header, is_sealed_name, parse_header
+from jsonl_audit.snapshot import Snapshot, resolve
+
+__all__ = ["Collected", "File", "Vanished", "collect"]
+
+_PACKED = (".gz", ".zst")
+_BESIDE = (".lock", ".next", ".d")
+
+
+class Vanished(Exception):  # noqa: N818 - no error: the files are listed again
+    """A file is not any more what it was when the files were listed."""
+
+
+@dataclass(slots=True, eq=False)
+class File:
+    """One file that may be a segment, as it was when it was first looked at."""
+
+    path: str
+    key: tuple[int, int]
+    size: int
+    """In bytes, of what is packed if it is compressed."""
+    text: bytes = b""
+    """Its first line, LF included if it has one."""
+    header: Header | None = None
+    newer: NewerFormatError | None = None
+    broken: str = ""
+    """Why compressed data could not be unpacked."""
+    lock: str | None = None
+    """The lock file, if it bears a log's own name."""
+    mark: Mark | None = None
+    """What the lock file said before it was opened."""
+    content: Content | None = None
+    """Where it is held open."""
+
+    @property
+    def name(self) -> str:
+        """The name without its directory."""
+        return os.path.basename(self.path)
+
+    @property
+    def plain_name(self) -> str:
+        """The name that it had before it was compressed."""
+        return next((self.name[: -len(end)] for end in _PACKED if self.name.endswith(end)), self.name)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it has the name of a sealed segment."""
+        return is_sealed_name(self.name)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Content]:
+        """Its bytes, no more of them than there were at first. Raises Vanished, StorageError."""
+        content = self.content
+        if content is None:
+            content = _opened(self.path)
+        try:
+            if content.key != self.key:
+                raise Vanished(self.path)
+            if not content.compressed:
+                content.size = min(content.size, self.size)
+            yield content
+        finally:
+            if content is not self.content:
+                content.close()
+
+    def look(self, text: bytes) -> None:
+        """Takes the first line."""
+        self.text = text
+        try:
+            self.header = parse_header(text)
+        except NewerFormatError as error:
+            error.path, error.line = self.path, 1
+            self.newer = error
+
+
+class Collected:
+    """The files of one log. `active` is the one that bears its name, or will when a sealing comes to its end."""
+
+    def __init__(
+        self, path: str, files: list[File], snapshot: Snapshot | None = None, active: File | None = None
+    ) -> None:
+        self.path = path
+        """As it was named."""
+        self.files = files
+        self.active = active
+        self._snapshot = snapshot
+
+    @property
+    def named(self) -> bool:
+        """Whether a log was named by its path, not single files."""
+        return self._snapshot is not None
+
+    def changed(self) -> bool:
+        """Whether the log was written or rotated since it was listed: then another look may see another thing."""
+        if self._snapshot is None:
+            return False
+        try:
+            with Snapshot(self._snapshot.names.path) as now:
+                if now.sealed != self._snapshot.sealed or (now.active is None) != (self.active is None):
+                    return True
+                return (
+                    now.active is not None
+                    and self.active is not None
+                    and (now.active.key != self.active.key or now.active.size != self.active.size)
+                )
+        except (OSError, LogError):
+            return True
+
+    def close(self) -> None:
+        """Gives the files back."""
+        if self._snapshot is not None:
+            self._snapshot.close()
+
+    def __enter__(self) -> Collected:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def collect(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Collected:
+    """The files of the log at one path, or exactly the files of a list. A sealed or compressed path is one file.
+
+    Raises LogError for what can be no log, StorageError for what is not here or cannot be read, Vanished.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        path = _usable(paths)
+        name = os.path.basename(os.path.realpath(path))
+        if not is_sealed_name(name) and not name.endswith(_PACKED):
+            return _of_log(path)
+        paths = [path]
+    usable = [_usable(path) for path in paths]
+    beside = [path.endswith(_BESIDE) for path in usable]
+    usable = [path for path, skip in zip(usable, beside, strict=True) if not skip]
+    if not usable:
+        what = "what lies beside a log was" if beside else "nothing was"
+        raise LogError(f"{what} named; name the log's path, or the files of its segments")
+    files = [_file(path) for path in usable]
+    return Collected(os.path.dirname(usable[0]) or "." if len(usable) > 1 else usable[0], _once(files))
+
+
+def _usable(path: str | os.PathLike[str]) -> str:
+    given = os.fsdecode(path)
+    if not given or "\0" in given:
+        raise LogError(f"{given!r} is no path of a log; give the active file's, such as 'audit.jsonl'")
+    given = os.path.expanduser(given)
+    try:
+        kind = stat_module.S_IFMT(storage.stat(given).st_mode)
+    except OSError:
+        return given  # whoever opens it says why that cannot be
+    if kind not in (stat_module.S_IFREG, stat_module.S_IFDIR):
+        raise LogError("this is a device, a pipe or a socket, not a log; name the log's own path", path=given)
+    return given
+
+
+def _of_log(path: str) -> Collected:
+    found = resolve(path)
+    # The mark before the file: what it says was on disk then is there now.
+    lock = os.path.realpath(found) + ".lock"
+    before = mark.read(lock)
+    snapshot = Snapshot(found)
+    try:
+        files = []
+        active = None
+        if snapshot.active is not None:
+            content = snapshot.active
+            active = File(content.path, content.key, content.size, lock=lock, mark=before, content=content)
+            active.look(content.first_line())
+            files.append(active)
+        files += [_file(sealed, listed=True) for sealed in snapshot.sealed]
+    except BaseException:
+        snapshot.close()
+        raise
+    return Collected(path, _once(files), snapshot, active)
+
+
+def _file(path: str, *, listed: bool = False) -> File:
+    """A file that was listed, or named."""
+    if os.path.isdir(path):
+        raise LogError("this is a directory; several paths are the files of one log's segments", path=path)
+    lock = None if is_sealed_name(os.path.basename(path)) else os.path.realpath(path) + ".lock"
+    before = None if lock is None else mark.read(lock)
+    try:
+        if path.endswith(_PACKED):
+            found = storage.stat(path)
+            file = File(path, (found.st_dev, found.st_ino), found.st_size)
+            try:
+                file.look(first_line_of(path))
+            except NotALogError as error:
+                file.broken = error.message
+        else:
+            with Content(path) as content:
+                file = File(path, content.key, content.size, lock=lock, mark=before)
+                file.look(content.first_line())
+    except FileNotFoundError as error:
+        if listed:
+            raise Vanished(path) from error
+        raise StorageError("no such file", path=path, errno=errno.ENOENT) from error
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot be read: {error.strerror}", path=path, errno=error.errno) from error
+    return file
+
+
+def _opened(path: str) -> Content:
+    try:
+        return Content(path)
+    except FileNotFoundError as error:
+        raise Vanished(path) from error
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"cannot be read: {error.strerror}", path=path, errno=error.errno) from error
+
+
+def _once(files: list[File]) -> list[File]:
+    """Every inode once: the first name that it was found under."""
+    found: dict[tuple[int, int], File] = {}
+    for file in files:
+        found.setdefault(file.key, file)
+    return list(found.values())

@@ -1,0 +1,96 @@
+"""Verification of a log, as often as it takes to see it standing still: it may be written and rotated meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from jsonl_audit.errors import AuditError, StorageError
+from jsonl_audit.verifier.files import Vanished, collect
+from jsonl_audit.verifier.judge import judge
+from jsonl_audit.verifier.report import Report
+from jsonl_audit.verifier.work import Work
+
+__all__ = ["verify", "verify_each"]
+
+_Path = str | os.PathLike[str]
+_LOOKS = 3  # at a log that is not whole, and was written to meanwhile
+_TRIES = 100  # to open files that keep being renamed or purged
+
+
+def verify(
+    paths: _Path | Sequence[_Path],
+    *,
+    full: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> Report:
+    """Checks that nothing was changed, removed, moved or put in.
+
+    Nothing is written, and the log may be in use. What cannot be seen without an anchor, a rewrite of the whole log or
+    a cut end, the report says.
+
+    :param paths: one path: that log, with its sealed segments; a directory that holds one log will do, a sealed or
+        compressed file is verified alone. A list: exactly these files of one log.
+    :param full: walk every line, on all cores. Else sealed segments are checked by their digests, at the speed of the
+        hash, and only what disagrees is walked.
+    :param progress: called with the bytes done and the bytes in all.
+    :param workers: how many cores to use; all by default.
+
+    Raises :class:`~jsonl_audit.LogError` (exit status 2) for what is no log, a log of a newer format, or a directory
+    without a log, :class:`~jsonl_audit.StorageError` (4) for what is not here or cannot be read.
+
+    >>> import tempfile, pathlib
+    >>> from jsonl_audit import AuditLog
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "audit.jsonl"
+    >>> with AuditLog(path) as log:
+    ...     receipt = log.append("exec.completed", outcome="success")
+    >>> report = verify(path)
+    >>> report.verdict, report.ok, report.last_seq, report.head == receipt.hash
+    ('intact', True, 2, True)
+    >>> _ = path.write_bytes(path.read_bytes().replace(b"success", b"failure"))
+    >>> report = verify(path)
+    >>> report.verdict, report.findings[0].kind, report.findings[0].seq, report.corrupted == (receipt.id,)
+    ('tampered', 'record-modified', 2, True)
+    """
+    looks = 0
+    with Work(full=full, progress=progress, workers=workers) as work:
+        for _ in range(_TRIES):
+            try:
+                with collect(paths) as collected:
+                    report = judge(collected, work)
+                    looks += 1
+                    if report.verdict == "intact" or looks == _LOOKS or not collected.changed():
+                        return report
+            except Vanished:
+                continue
+            except OSError as error:
+                if isinstance(error, AuditError):
+                    raise
+                path = error.filename or (paths if isinstance(paths, (str, os.PathLike)) else None)
+                raise StorageError(f"cannot be read: {error.strerror}", path=path, errno=error.errno) from error
+    raise StorageError(
+        "its files kept being renamed or removed while they were read; try again",
+        path=paths if isinstance(paths, (str, os.PathLike)) else None,
+    )
+
+
+def verify_each(
+    paths: Iterable[_Path],
+    *,
+    full: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> list[tuple[str, Report | AuditError]]:
+    """Verifies several logs: for each path its report, or the error that `verify` would raise.
+
+    >>> [(path, type(told).__name__) for path, told in verify_each(["/nowhere/audit.jsonl"])]
+    [('/nowhere/audit.jsonl', 'StorageError')]
+    """
+    told: list[tuple[str, Report | AuditError]] = []
+    for path in paths:
+        try:
+            told.append((os.fspath(path), verify(path, full=full, progress=progress, workers=workers)))
+        except AuditError as error:
+            told.append((os.fspath(path), error))
+    return told
