@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from threading import Event
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from jsonl_audit import reader
 from jsonl_audit.reader.follow import POLL, followed, stopper
@@ -23,6 +22,8 @@ from jsonl_audit.reader.query import After, find, whole_number
 from jsonl_audit.reader.windows import WINDOW
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from typing_extensions import Unpack
 
     from jsonl_audit.reader import Filters

@@ -168,34 +168,32 @@ class Follower:
 
     def _live(self, content: Content, path: str, position: int) -> Iterator[Match | Wait | None]:
         """What is added to the active file, until something else lies at its path, or it was cut."""
-        looked = content.size
+        looked, before = content.size, _before(content, position)
         yield Wait.WAIT
         while True:
             size = content.grown()
-            if size < looked:
+            if size < looked or (size > looked and _before(content, position) != before):
                 return
             if size > looked:
                 looked = size
                 end = committed_end(content, position, size)
                 if end > position:
-                    if self._goes_on(content, position):
-                        yield from in_part(
-                            content, position, end, self._selection, self._tell,
-                            needles=self._selection.needles, block=self._block,
-                        )  # fmt: skip
-                        self._see(content, position, end)
-                        position = end
-                        continue
-                    return
+                    yield from in_part(
+                        content, position, end, self._selection, self._tell,
+                        needles=self._selection.needles, block=self._block,
+                    )  # fmt: skip
+                    self._see(content, position, end)
+                    position, before = end, _before(content, end)
+                    continue
             if _key(path) != content.key and content.grown() == size:
                 return
             yield Wait.WAIT
 
-    def _goes_on(self, content: Content, position: int) -> bool:
-        """Whether what stands at `position` names the last record as the one before it; damage may stand there, too."""
-        text = content.read(position, 1 << 14)
-        line = text[: text.find(b"\n") + 1]
-        return not line or self._hash is None or record.prev_of(line) == self._hash or not record.HEAD.match(line)
+
+def _before(content: Content, position: int) -> bytes:
+    """The bytes before a position: if the file was cut and has grown again, they are others."""
+    start = max(position - 80, 0)
+    return content.read(start, position - start)
 
 
 def _key(path: str) -> tuple[int, int] | None:

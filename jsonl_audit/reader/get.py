@@ -6,8 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 from jsonl_audit import instants, record
 from jsonl_audit.errors import QueryError
@@ -17,6 +16,9 @@ from jsonl_audit.reader.matches import Match, in_part, matches
 from jsonl_audit.reader.notices import Tell
 from jsonl_audit.reader.segments import Segments
 from jsonl_audit.snapshot import Snapshot, resolve
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 __all__ = ["get", "get_line"]
 

@@ -148,7 +148,7 @@ class Segments:
         found = self._mark
         if found is None or header is None or (found.log, found.segment) != (header.log, header.segment):
             return 0, False
-        if found.inode != content.key or found.synced > content.grown():
+        if found.inode != content.key or content.read(max(found.synced - 67, 0), 64) != found.hash.encode():
             return 0, False
         return found.synced, found.failed
 
