@@ -12,7 +12,7 @@ from types import TracebackType
 
 from jsonl_audit import storage
 from jsonl_audit.content import Content
-from jsonl_audit.errors import LogError, StorageError
+from jsonl_audit.errors import LogError, NotALogError, StorageError
 from jsonl_audit.segment import Names, is_sealed_name
 
 __all__ = ["Snapshot", "resolve"]
@@ -21,10 +21,12 @@ __all__ = ["Snapshot", "resolve"]
 def resolve(path: str | os.PathLike[str]) -> str:
     """The path of a log: a directory that holds exactly one log stands for it.
 
-    Raises LogError for a directory with none or with several.
+    Raises LogError for a directory with none or with several, NotALogError for a device or a pipe.
     """
     given = os.path.expanduser(os.fspath(path))
     if not os.path.isdir(given):
+        if os.path.exists(given) and not os.path.isfile(given):
+            raise NotALogError("this is a device, a pipe or a socket, not a log; name the log's own path", path=given)
         return given
     names = sorted(storage.list_directory(given))
     locks = [name[:-5] for name in names if name.endswith(".lock")]

@@ -264,8 +264,10 @@ def _on(path: Path, command: list[str]) -> list[str]:
 @pytest.mark.parametrize("kind", ["missing", "no-folder", "empty-folder", "device", "text", "json", "gzip", "binary"])
 def test_what_is_no_log_is_a_sentence_with_its_path(cli: CommandLine, command: list[str], kind: str) -> None:
     path, expected = cli.folder / "that", 2
-    if kind in ("missing", "device"):
-        path, expected = (Path("/dev/null") if kind == "device" else path), 4
+    if kind == "missing":
+        expected = 4
+    elif kind == "device":
+        path = Path("/dev/null")
     elif kind == "no-folder":
         (cli.folder / "file").write_bytes(b"x")
         path, expected = cli.folder / "file" / "that", 4

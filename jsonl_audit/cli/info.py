@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from jsonl_audit.cli.colours import Paint, wanted
 from jsonl_audit.cli.options import color_option, log_path, path_argument
 from jsonl_audit.cli.streams import Output, say
-from jsonl_audit.cli.visible import human_size, padded, visible, width
+from jsonl_audit.cli.visible import human_size, json_on_terminal, json_text, padded, visible, width
 
 if TYPE_CHECKING:
     from jsonl_audit.reader import Info
@@ -41,7 +40,8 @@ def command(path: str | None, types: bool, as_json: bool, color: str) -> int:
     found = info(log_path(path), types=types, on_damage=lambda notice: say(str(notice)))
     out = Output()
     if as_json:
-        out.write(orjson.dumps(found.to_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        text = json_text(found.to_dict(), indent=True)
+        out.write(json_on_terminal(text) if out.terminal else text)
     else:
         _show(found, out, Paint(wanted(color, terminal=out.terminal)))
     out.flush()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
 from jsonl_audit.cli.options import log_path, path_argument
 from jsonl_audit.cli.streams import Output, say
+from jsonl_audit.cli.visible import visible
 from jsonl_audit.cli.writing import lock_option, open_log
 
 EXAMPLES = """\
@@ -37,6 +39,6 @@ def command(path: str | None, **options: Any) -> int:
     if sealed is None:
         say(f"{log.path}: nothing to seal, the active segment holds no records yet")
     else:
-        out.line(sealed)
+        out.write(visible(sealed).encode() + b"\n" if out.terminal else os.fsencode(sealed) + b"\n")
         out.flush()
     return 0

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Any
 
-__all__ = ["compact", "cut", "human_size", "json_on_terminal", "padded", "visible", "width"]
+__all__ = ["compact", "cut", "human_size", "json_on_terminal", "json_text", "padded", "visible", "width"]
 
 # C0, DEL and C1; marks of direction; line and paragraph separators; invisible operators, byte order mark, tags;
 # lone surrogates (of paths that are no UTF-8). The joiners U+200C and U+200D belong to scripts and stay.
@@ -81,6 +81,20 @@ def _columns(character: str) -> int:
     if unicodedata.combining(character) or character in "\u200c\u200d":
         return 0
     return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
+
+
+def json_text(value: Any, *, indent: bool = False) -> bytes:
+    """A value as JSON with an LF; names of files that are no UTF-8 take escapes.
+
+    >>> json_text({"path": "a\udcff"})
+    b'{"path": "a\\udcff"}\n'
+    """
+    import orjson
+
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0))
+    except TypeError:
+        return json.dumps(value, indent=2 if indent else None).encode() + b"\n"
 
 
 def human_size(size: int) -> str:

@@ -1,0 +1,133 @@
+"""`jsonl-audit verify`: whether anything was changed, removed, moved or put in; the exit status says it, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jsonl_audit.cli.colours import Paint, wanted
+from jsonl_audit.cli.options import color_option, log_path
+from jsonl_audit.cli.streams import Output, Progress, ReaderGoneError, say
+from jsonl_audit.cli.visible import json_on_terminal, json_text, visible
+from jsonl_audit.errors import AuditError
+
+if TYPE_CHECKING:
+    from jsonl_audit.verifier import Report
+
+EXAMPLES = """\
+\b
+Examples:
+  jsonl-audit verify
+  jsonl-audit verify --full /var/log/gateway
+  jsonl-audit verify archive/audit.*Z.jsonl
+  jsonl-audit verify --each /srv/*/audit.jsonl
+  jsonl-audit verify --json | jq -c '.findings[]'
+  jsonl-audit verify -q || mail -s 'look at the audit log' root
+"""
+_COLOURS = {"intact": "green", "torn": "yellow", "empty": "yellow", "incomplete": "yellow"}
+_WORST_LAST = (0, 3, 2, 4, 1)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
+@click.option("--full", is_flag=True, help="Walk every line, instead of checking sealed segments by their digests.")
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+@click.option("--each", is_flag=True, help="Each PATH is a log of its own.")
+@click.option("--all", "everything", is_flag=True, help="List every place, however many there are.")
+@click.option("-q", "--quiet", is_flag=True, help="No report; the exit status says it.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processors to use; all of them by default.")
+@color_option
+def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
+    """Check that nothing was changed, removed, moved or put in.
+
+    One PATH is that log, with its sealed segments; several are exactly those files of one log, in any order and
+    under any names; with --each, each is a log of its own. A log may be in use meanwhile.
+
+    \b
+    Exit status:
+      0  intact, or torn as a crash leaves it
+      1  tampered or forked
+      2  wrong usage, not a log, a newer format
+      3  empty, or incomplete: a part is not here
+      4  no such path, an I/O error
+
+    What the log alone cannot show is that all of it was rewritten, or its end cut off: note the head elsewhere.
+    """
+    shown = _Shown(**options)
+    if each:
+        return shown.several(paths or (log_path(None),))
+    if len(paths) > 1:
+        return shown.one(list(paths))
+    return shown.one(log_path(paths[0] if paths else None))
+
+
+class _Shown:
+    """How reports are shown."""
+
+    def __init__(
+        self, full: bool, as_json: bool, everything: bool, quiet: bool, workers: int | None, color: str
+    ) -> None:
+        self._full = full
+        self._as_json = as_json
+        self._limit = 0 if everything else 10
+        self._quiet = quiet
+        self._workers = workers
+        self._out = Output()
+        self._paint = Paint(wanted(color, terminal=self._out.terminal))
+
+    def one(self, path: str | list[str]) -> int:
+        """The report of one log."""
+        report = self._verify(path)
+        if self._as_json:
+            return self._print(json_text(report.to_dict(), indent=True), report.exit_code)
+        return self._print(self._text(report), report.exit_code)
+
+    def several(self, paths: tuple[str, ...]) -> int:
+        """A report for each log; the worst exit status."""
+        worst = 0
+        for number, path in enumerate(paths):
+            try:
+                report = self._verify(log_path(path))
+            except (AuditError, OSError) as error:
+                from jsonl_audit.cli.ending import status_and_words
+
+                status, words = status_and_words(error)
+                say(words)
+                text = json_text({"path": path, "error": words, "exit": status}) if self._as_json else b""
+            else:
+                status = report.exit_code
+                shown = {"path": path, **report.to_dict()}
+                text = json_text(shown) if self._as_json else (b"\n" if number else b"") + self._text(report)
+            worst = max(worst, self._print(text, status), key=_WORST_LAST.index)
+        return worst
+
+    def _verify(self, path: str | list[str]) -> Report:
+        from jsonl_audit.verifier import verify
+
+        options: dict[str, Any] = {} if self._workers is None else {"workers": self._workers}
+        with Progress("verifying") as progress:
+            return verify(path, full=self._full, progress=progress, **options)
+
+    def _text(self, report: Report) -> bytes:
+        first, *rest = visible_lines(report.text(self._limit))
+        verdict, colon, words = first.partition(":")
+        painted = self._paint(verdict, _COLOURS.get(report.verdict, "red"), bold=True) + colon + words
+        kinds = {finding.kind for finding in report.findings}
+        shown = [self._paint.bold(line) if line.partition(",")[0] in kinds else line for line in rest]
+        return "".join(f"{line}\n" for line in [painted, *shown]).encode()
+
+    def _print(self, text: bytes, status: int) -> int:
+        """Prints, unless nothing is to be printed; the status is the verdict's, even where nobody reads it."""
+        if not self._quiet:
+            try:
+                self._out.write(json_on_terminal(text) if self._out.terminal and self._as_json else text)
+                self._out.flush()
+            except ReaderGoneError:
+                self._quiet = True
+        return status
+
+
+def visible_lines(text: str) -> list[str]:
+    """The lines of a report. Names of files and damaged values in it are a stranger's."""
+    return [visible(line) for line in text.split("\n")]
