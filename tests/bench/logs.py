@@ -67,14 +67,14 @@ def _make(path: Path, events: Events, size: int) -> dict[str, int]:
         last = int(ACTIVE * events.mean) if size > 20_000_000 else size // 20
         batch = min(BATCH, max(size // 10_000, 10))
         while done < size - last:
-            log.append_many(events.fresh(batch, number))
+            log.append_group(events.fresh(batch, number))
             number += batch
             done += int(batch * (events.mean + 290))
             if not needle_seq and done > size * 0.6:
                 needle_seq = log.append(events.needle()).seq
         log.rotate()
         while done < size:
-            log.append_many(events.fresh(batch, number))
+            log.append_group(events.fresh(batch, number))
             number += batch
             done += int(batch * (events.mean + 290))
         return {"last_seq": log.last_seq, "needle_seq": needle_seq}
