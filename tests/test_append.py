@@ -344,7 +344,7 @@ def test_what_is_no_list_of_events_is_a_mistake_of_the_program(disk: Disk, event
         assert disk.content() == before
 
 
-@pytest.mark.parametrize("event", [5, None, [], [("a", 1)], b"t", object()], ids=repr)
+@pytest.mark.parametrize("event", [5, None, [], [("a", 1)], b"t", object()], ids=lambda event: type(event).__name__)
 def test_what_is_no_event_is_refused(disk: Disk, event: Any) -> None:
     with disk.open() as log:
         before = disk.content()
@@ -709,15 +709,16 @@ def test_a_loop_of_symlinks_is_refused(disk: Disk) -> None:
     assert disk.names() == {"a", "b"}
 
 
+@pytest.mark.parametrize("precious", [b"precious\n" * 400, b"precious", b""])
 @pytest.mark.parametrize("name", ["lock", "next"])
-def test_the_files_beside_the_log_lead_nowhere_else(disk: Disk, name: str) -> None:
+def test_the_files_beside_the_log_lead_nowhere_else(disk: Disk, name: str, precious: bytes) -> None:
     """A symlink that a stranger put there would have the writer write over any file of its user."""
     victim = disk.folder / "victim"
-    victim.write_bytes(b"precious\n" * 400)
+    victim.write_bytes(precious)
     getattr(disk, name).symlink_to(victim)
-    with pytest.raises(StorageError, match=f"{getattr(disk, name).name}.*symlink"):
+    with pytest.raises(StorageError, match=getattr(disk, name).name):
         disk.open()
-    assert victim.read_bytes() == b"precious\n" * 400
+    assert victim.read_bytes() == precious
 
 
 def test_a_name_too_long_is_refused_before_anything_is_made(disk: Disk) -> None:
