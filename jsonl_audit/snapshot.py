@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from types import TracebackType
 
 from jsonl_audit import storage
@@ -24,8 +25,12 @@ def resolve(path: str | os.PathLike[str]) -> str:
     Raises LogError for a directory with none or with several, NotALogError for a device or a pipe.
     """
     given = os.path.expanduser(os.fspath(path))
-    if not os.path.isdir(given):
-        if os.path.exists(given) and not os.path.isfile(given):
+    try:
+        mode = os.stat(given).st_mode  # asked once: while a segment is sealed, the name is not there for a moment
+    except (OSError, ValueError):
+        return given
+    if not stat.S_ISDIR(mode):
+        if not stat.S_ISREG(mode):
             raise NotALogError("this is a device, a pipe or a socket, not a log; name the log's own path", path=given)
         return given
     names = sorted(storage.list_directory(given))
