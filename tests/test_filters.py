@@ -287,6 +287,15 @@ def test_a_long_search_uses_the_library_of_the_system_where_there_is_one(monkeyp
     assert asked == [b"rare"]
 
 
+def test_the_search_of_the_system_finds_what_ours_finds() -> None:
+    find = search._c_search()
+    if find is None:
+        pytest.skip("this system has no memmem")
+    data = b"some bytes\0and more"
+    for needle in (b"bytes", b"and", b"more", b"\0", b"nothing", b"mores", data):
+        assert bool(find(data, len(data), needle, len(needle))) is (needle in data)
+
+
 @given(_TEXTS)
 def test_a_text_has_one_spelling_in_a_line(text: str) -> None:
     assert orjson.dumps(text) in line_of({"type": "x", "details": {"text": text}})

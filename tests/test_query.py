@@ -100,6 +100,20 @@ def test_since_and_until_are_right_for_events_recorded_late_or_early(
     shutil.rmtree(directory)
 
 
+def test_a_time_counts_wherever_in_the_record_it_stands(log_dir: Path) -> None:
+    log = Log(log_dir)
+    for members in (
+        b',"a":1,"time":"2026-11-21T10:00:00.000000Z"',
+        b',"details":{"time":"2026-11-21T10:00:00.000000Z"}',
+        b',"details":{"time":"2026-11-21T10:00:00.000000Z"},"time":"2020-01-01T00:00:00.000000Z"',
+        b',"time":"yesterday"',
+    ):
+        log._put(record.Body(b"x", members))
+    assert seqs(log.active, since="2026-11-21", until="2026-11-21") == [2]
+    assert seqs(log.active, until="2021-01-01") == [4]
+    assert seqs(log.active, since="2027-01-01") == [1, 3, 5]
+
+
 def test_a_bare_date_as_until_includes_its_day(log_dir: Path) -> None:
     log = Log(log_dir)
     for day, clock in ((20, "23:59:59"), (21, "00:00:00"), (21, "23:59:59.999999"), (22, "00:00:00")):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,30 @@ def test_the_loop_goes_on_while_the_disk_is_slow(three: Log, monkeypatch: pytest
         return longest
 
     assert asyncio.run(main()) < 0.2
+
+
+def test_a_task_cancelled_while_the_disk_is_slow_leaves_no_file_open(
+    three: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, opened = storage.read, storage.open_read
+    began, files = threading.Event(), []
+
+    def slow(fd: int, offset: int, count: int) -> bytes:
+        began.set()
+        time.sleep(0.05)
+        return real(fd, offset, count)
+
+    monkeypatch.setattr(storage, "read", slow)
+    monkeypatch.setattr(storage, "open_read", lambda path: files.append(opened(path)) or files[-1])
+
+    async def main() -> None:
+        reader = asyncio.create_task(aio.tail(three.active))
+        await asyncio.to_thread(began.wait, 10)
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+
+    asyncio.run(main())
+    for fd in files:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)

@@ -64,6 +64,33 @@ def test_a_hole_voids_all_behind_it(log_dir: Path) -> None:
     assert tail(log.active, 1)[0]["seq"] == 3
 
 
+def test_a_hole_may_be_longer_than_any_window(log_dir: Path) -> None:
+    log = build(log_dir, segments=1, events=2)
+    end = log.active.stat().st_size
+    log.raw(b"x" * (512 - end % 512) + bytes(3 << 20) + b"\n")
+    log.fill(3)
+    assert seqs(log.active) == [1, 2, 3]
+    assert seqs(log.active, reverse=True) == [3, 2, 1]
+
+
+def test_nul_bytes_that_no_lost_block_leaves_are_damage(log_dir: Path) -> None:
+    log = build(log_dir, segments=1, events=2)
+    log.raw(b"x" * (2 << 20) + bytes(7) + b"y" * (2 << 20) + b"\n")
+    log.fill(2)
+    found, notices = told(log.active)
+    assert found == [1, 2, 3, 4, 5]
+    assert [notice.line for notice in notices] == [4]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_damage_in_an_unfinished_batch_does_not_make_it_whole(log_dir: Path, before: int) -> None:
+    log = build(log_dir, segments=1, events=2)
+    _begin_batch(log, before, 4)
+    log.raw(b"rubbish\n")
+    log._put(record.encode({"type": "batched"}), batch=(before + 2, 4)) if before < 2 else log.raw(b"more\n")
+    assert seqs(log.active, on_damage=lambda _: None) == [1, 2, 3]
+
+
 def test_before_what_the_mark_promises_a_hole_is_damage(log_dir: Path) -> None:
     path = log_dir / "audit.jsonl"
     with AuditLog(path, fsync="always") as log:

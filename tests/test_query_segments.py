@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from logs import build
+from logs import build, rehashed
 from reads import seqs, told
 
-from jsonl_audit import AuditError, query
+from jsonl_audit import AuditError, NewerFormatError, StorageError, query, storage
 
 
 def test_packed_segments_are_read_as_what_they_hold(log_dir: Path) -> None:
@@ -111,3 +113,40 @@ def test_a_log_whose_header_is_damaged_is_read_as_far_as_it_goes(log_dir: Path) 
     log.change(2, 0, b"audit.segment", b"audit.segmenT")
     assert seqs(log.active) == list(range(1, 19))
     assert seqs(log.active, after=13, limit=1) == [14]
+
+
+def test_a_segment_that_may_not_be_read_is_an_error_that_names_it(
+    log_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = build(log_dir, segments=3)
+    real = storage.open_read
+
+    def refused(path: str) -> int:
+        if path == str(log.paths[0]):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path)
+
+    monkeypatch.setattr(storage, "open_read", refused)
+    with pytest.raises(StorageError, match="cannot be read: Permission denied") as caught:
+        seqs(log.active)
+    assert (caught.value.path, caught.value.errno) == (str(log.paths[0]), errno.EACCES)
+
+
+def test_a_segment_of_a_later_format_is_an_error_that_names_it(log_dir: Path) -> None:
+    log = build(log_dir, segments=3)
+    lines = log.lines(1)
+    lines[0] = rehashed(lines[0].replace(b'"format":1', b'"format":2'))
+    log.write(1, lines)
+    with pytest.raises(NewerFormatError) as caught:
+        seqs(log.active)
+    assert caught.value.path == str(log.paths[0])
+
+
+def test_a_sealed_name_over_something_else_is_passed_over_and_told(log_dir: Path) -> None:
+    log = build(log_dir, segments=2)
+    (log_dir / "audit.20200101T000000000000Z.jsonl").write_bytes(b"hello\nworld\n")
+    (log_dir / "audit.20990101T000000000000Z.jsonl").touch()
+    for reverse in (False, True):
+        found, notices = told(log.active, reverse=reverse)
+        assert sorted(found) == list(range(1, 13))
+        assert [str(notice)[:54] for notice in notices] == ["lines 1 to 2 of audit.20200101T000000000000Z.jsonl are"]
