@@ -58,7 +58,8 @@ class Walk:
     """One walk over a segment, or over a part of it that begins and ends between two lines.
 
     `link` is the last record before the part; None takes the first line as it comes. `strict` checks every rule of
-    a line, not only hash, link, seq and ts. `digest` keeps the BLAKE3 of the bytes up to `end` and of those behind,
+    a line, not only hash, link, seq and ts. Up to `known` everything is known to have been on the disk: a hole before
+    it is damage, since no crash leaves it. `digest` keeps the BLAKE3 of the bytes up to `end` and of those behind,
     `times` the range of effective times. `offset` and `line` say where the part begins.
 
     After `finish`: `end` is the offset of the end of the last committed record, `last` its link, `records` how many
@@ -74,6 +75,7 @@ class Walk:
         *,
         link: Link | None = None,
         strict: bool = True,
+        known: int = 0,
         digest: bool = False,
         times: bool = False,
         offset: int = 0,
@@ -101,6 +103,7 @@ class Walk:
         self.void_last = 0
         self.time: tuple[str, str] | None = None
         self._lawful = rules.Together() if strict else None
+        self._known = known
         self._times = times
         self._digest = digest
         self._all, self._upto_end, self._behind = blake3(), blake3(), blake3()
@@ -247,7 +250,9 @@ class Walk:
                 self.void_last = max(self.void_last, record.seq_of(line))
             return
         if not record.own_hash_right(line):
-            if line.hole if type(line) is Long else b"\0" in line and hole_in(line[:-1], self._offset):
+            if self._offset >= self._known and (
+                line.hole if type(line) is Long else b"\0" in line and hole_in(line[:-1], self._offset)
+            ):
                 # All from this line on, or from the batch that it stands in, is what a crash left.
                 self._void, self.torn_at = True, self._offset
             else:

@@ -80,6 +80,8 @@ class Names:
             raise LogError(
                 "this is the name of a sealed segment, not a log's own; give the path of the active file", path=given
             )
+        if name.endswith((".gz", ".zst")):
+            raise LogError("names of this kind are those of compressed segments; choose another", path=given)
         try:
             length = len(name.encode())
         except UnicodeEncodeError as error:
@@ -252,6 +254,8 @@ class Header:
     active_missing: bool = False
     """The active file before this one had been removed."""
     writer: str = ""
+    lost: tuple[int, int] | None = None
+    """First and last seq of acknowledged records that the segment before lost: an ``audit.lost`` record is due."""
 
 
 def header_details(
@@ -262,6 +266,7 @@ def header_details(
     writer: str,
     purged: Floor | None = None,
     active_missing: bool = False,
+    lost: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """`details` of the header of a new segment."""
     details: dict[str, Any] = {"format": FORMAT, "log": log, "segment": segment, "writer": writer}
@@ -270,6 +275,8 @@ def header_details(
         details["active"] = "missing"
     if purged is not None:
         details["purged"] = purged.to_dict()
+    if lost is not None:
+        details["lost"] = list(lost)
     return details
 
 
@@ -310,7 +317,19 @@ def parse_header(line: bytes) -> Header | None:
         purged=Floor.parse(details.get("purged")),
         active_missing=details.get("active") == "missing",
         writer=str(details.get("writer", "")),
+        lost=_two_seqs(details.get("lost")),
     )
+
+
+def _two_seqs(value: Any) -> tuple[int, int] | None:
+    if (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(seq) is int for seq in value)
+        and 0 < value[0] <= value[1]
+    ):
+        return value[0], value[1]
+    return None
 
 
 def first_line(fd: int) -> bytes:

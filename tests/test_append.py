@@ -539,6 +539,13 @@ def test_the_name_of_a_sealed_segment_is_no_logs_own(log_dir: Path, name: str) -
     assert not list(log_dir.iterdir())
 
 
+@pytest.mark.parametrize("name", ["audit.gz", "audit.jsonl.zst"])
+def test_the_name_of_something_compressed_is_no_logs_own(log_dir: Path, name: str) -> None:
+    with pytest.raises(LogError, match="compressed"):
+        AuditLog(log_dir / name)
+    assert not list(log_dir.iterdir())
+
+
 @pytest.mark.parametrize("path", ["", "a\0b", "/", b"audit.jsonl"])
 def test_what_is_no_path_is_refused(path: Any) -> None:
     with pytest.raises(LogError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+from collections.abc import Sequence
 from typing import Any
 
 from blake3 import blake3
@@ -14,6 +15,7 @@ from jsonl_audit.writer.chain import Receipt
 
 __all__ = ["Active"]
 
+_LAST = "99999999T999999999999Z"
 DIGEST_BLOCK = 256 * 1024
 """Lines are hashed for the segment's digest in blocks of this size: far quicker than one by one."""
 
@@ -26,8 +28,8 @@ class Active:
     """
 
     __slots__ = (
-        "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log", "low", "pending",
-        "pending_bytes", "segment", "seq", "size", "synced", "synced_head", "timed", "ts", "us", "walk",
+        "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log", "lost", "low",
+        "pending", "pending_bytes", "segment", "seq", "size", "synced", "synced_head", "timed", "ts", "us", "walk",
     )  # fmt: skip
 
     def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
@@ -41,13 +43,15 @@ class Active:
         self.us = instants.micros(link.ts)
         self.size = size
         self.floor = floor
+        self.lost = header.lost if link.seq == header.seq else None
+        """First and last seq of acknowledged records that the segment before lost; None once a record says so."""
         self.synced = 0
         self.synced_head = ""
         self.low = self.high = header.ts
         self.hasher: Any = None
         self.pending: list[bytes] = []
         self.pending_bytes = 0
-        self.walk: Walk | None = Walk(strict=False, digest=True, times=True)
+        self.walk: Walk | None = Walk(strict=False, known=size, digest=True, times=True)
         self.damage: list[dict[str, Any]] = []
         self.damaged = 0
         self.timed: int | None = None  # records with a time of their own, where they were counted
@@ -77,7 +81,7 @@ class Active:
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
 
-    def wrote(self, lines: bytes, last: Receipt, us: int, times: Iterable[str] | None = None) -> None:
+    def wrote(self, lines: bytes, last: Receipt, us: int, times: Sequence[str] | None = None) -> None:
         """Says that `lines`, which end with the record of the receipt `last`, stand in the file now.
 
         `us` is that record's ts in microseconds, `times` are the records' own times where they have one.
@@ -154,6 +158,11 @@ def sealed_name(names: Names, now: int) -> str:
     stamps = (names.stamp_of(name) for name in storage.list_directory(names.directory))
     newest = max(filter(None, stamps), default="")
     stamp = instants.stamp(now)
+    if newest >= _LAST:
+        named = ", ".join(name for name in storage.list_directory(names.directory) if names.stamp_of(name) == newest)
+        raise FileExistsError(
+            errno.EEXIST, "no later name than this one's is left for a sealed segment; move it away", named
+        )
     if newest >= stamp:
         digits = f"{int(newest[:8] + newest[9:-1]) + 1:020d}"
         stamp = f"{digits[:8]}T{digits[8:]}Z"

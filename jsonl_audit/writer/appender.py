@@ -17,13 +17,7 @@ from collections.abc import Sequence
 from blake3 import blake3
 
 from jsonl_audit import instants, record, storage
-from jsonl_audit.errors import (
-    AuditError,
-    ClosedError,
-    SealError,
-    StorageError,
-    WriteError,
-)
+from jsonl_audit.errors import AuditError, ClosedError, SealError, StorageError, WriteError
 from jsonl_audit.record import Body
 from jsonl_audit.scan import Link
 from jsonl_audit.segment import Names
@@ -62,7 +56,6 @@ class Appender:
         self._disk = Durable(self._lock, settings.fsync)
         self._active: Active | None = None
         self._broken = False  # a commit did not come to its end: the disk is read before the next
-        self._lost: tuple[int, int] | None = None
         self._last: Link | None = None
         self._background = Background(self.sync_in_background, settings.sync_interval)
         self._watched = time.time_ns()
@@ -85,7 +78,8 @@ class Appender:
             check_foreign(names)
         storage.make_directory(names.directory)
         self._lock.take(settings.lock_timeout, settings.mode)
-        found = open_log(names, self._lock.read_mark(), mode=settings.mode, now=time.time_ns() // 1000)
+        now = time.time_ns() // 1000
+        found = open_log(names, self._lock.read_mark(), self._disk, mode=settings.mode, now=now)
         self._go_on(found)
         active = found.active
         # Beforehand rather than in the middle: a segment that is due to be sealed with one of the next commits.
@@ -95,16 +89,16 @@ class Appender:
 
     def _go_on(self, opening: Opening) -> None:
         """Takes over what opening, or reading the disk again, came to; records what was lost."""
-        self._active = opening.active
+        active = self._active = opening.active
         self._broken = self._disk.failed = False
-        self._lost = opening.lost or self._lost
         for note in opening.notes:
             self._say(note)
-        if self._lost is not None:
-            first, last = self._lost
+        if active.lost is not None:
+            first, last = active.lost
             details = {"first_seq": first, "last_seq": last, "count": last - first + 1}
             self._commit([[record.control("audit.lost", details)]])
-            self._lost = None
+            self._disk.sync(active)  # in every mode: what is lost must not be lost twice
+            active.lost = None
 
     def _say(self, note: str) -> None:
         self.notes.append(note)
@@ -270,7 +264,7 @@ class Appender:
         try:
             if not 0 <= now - self._watched < WATCH and active is not None and not self._broken:
                 self._watched = now
-                self._broken = not live.unchanged(self.names, active)
+                self._broken = not (live.unchanged(self.names, active) and self._lock.is_the_file())
             if self._broken or self._disk.failed or active is None:
                 self._read_again()
                 active = self._active
@@ -282,12 +276,13 @@ class Appender:
     def _read_again(self) -> None:
         now = time.time_ns() // 1000
         active, mode = self._active, self.settings.mode
+        self._lock.keep(mode)
         if active is None:
-            opening = open_log(self.names, self._lock.read_mark(), mode=mode, now=now)
+            opening = open_log(self.names, self._lock.read_mark(), self._disk, mode=mode, now=now)
         elif self._disk.failed:
             opening = live.go_on_after_failed_sync(self.names, active, mode=mode, now=now)
         else:
-            opening = live.go_on(self.names, active, mode=mode, now=now)
+            opening = live.go_on(self.names, active, self._disk, mode=mode, now=now)
         self._go_on(opening)
 
     # -- syncing

@@ -72,8 +72,13 @@ class Durable:
         )
 
     def mark(self, active: Active) -> None:
-        """Leaves the mark. Where it cannot be written the older one stands: it promises less, and is as true."""
+        """Leaves the mark. Where it cannot be written the older one stands: it promises less, and is as true.
+
+        Where nothing is known to be on disk there is nothing to say.
+        """
         self._marked = time.monotonic_ns()
+        if not active.synced:
+            return
         with contextlib.suppress(OSError):
             self._lock.write_mark(active, self._fsync, failed=self.failed)
 

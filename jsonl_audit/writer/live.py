@@ -11,6 +11,7 @@ Nothing is assumed: the disk is read again. What this writer chained is the trut
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from jsonl_audit import instants, storage
@@ -21,7 +22,9 @@ from jsonl_audit.segment import Names, Previous
 from jsonl_audit.writer import rotate
 from jsonl_audit.writer.active import Active, damage_entry, sealed_name
 from jsonl_audit.writer.chain import Receipt
-from jsonl_audit.writer.recover import Opening, link_before
+from jsonl_audit.writer.durable import Durable
+from jsonl_audit.writer.place import link_before
+from jsonl_audit.writer.recover import Opening
 
 __all__ = ["go_on", "go_on_after_failed_sync", "unchanged"]
 
@@ -35,8 +38,8 @@ def unchanged(names: Names, active: Active) -> bool:
     return (found.st_dev, found.st_ino) == active.key and found.st_size == active.size
 
 
-def go_on(names: Names, active: Active, *, mode: int, now: int) -> Opening:
-    """Reads the disk again and goes on. Raises WrongLogError, NotALogError with nothing written; OSError."""
+def go_on(names: Names, active: Active, disk: Durable, *, mode: int, now: int) -> Opening:
+    """Reads the disk again and goes on. Raises WrongLogError, NotALogError with nothing written; SyncError, OSError."""
     present = _present(names, active)
     if present == "ours" and link_before(active.fd, active.size, active.head) is not None:
         walk = Walk(link=active.link, strict=False, digest=True, times=True, offset=active.size)
@@ -47,6 +50,7 @@ def go_on(names: Names, active: Active, *, mode: int, now: int) -> Opening:
             _adopt(active, walk)
         if not walk.torn and not walk.damaged:
             return Opening(active, ["a failed write had left nothing, or whole records, which count"])
+        disk.must_sync(active)
         previous = replace(
             _chained(names, active, now),
             torn_bytes=walk.torn_bytes,
@@ -58,6 +62,8 @@ def go_on(names: Names, active: Active, *, mode: int, now: int) -> Opening:
         )
         what = f"a write stopped in the middle ({walk.torn_bytes} bytes): sealed as it is in {previous.name}"
     else:
+        with contextlib.suppress(OSError):  # what is left of the file, wherever it is now, may be found one day
+            storage.sync(active.fd)
         previous = _chained(names, active, now)
         what = {
             "ours": "the active file was cut or changed under its writer",
@@ -91,19 +97,34 @@ def go_on_after_failed_sync(names: Names, active: Active, *, mode: int, now: int
             torn_bytes=-1,
         )
     what = f"a sync had failed: sealed as it is in {previous.name}, up to seq {link.seq}"
-    acknowledged = active.seq
-    opening = _successor(names, active, link, previous, what, mode, now, missing=present == "missing")
-    if acknowledged > link.seq:
-        opening.lost = (link.seq + 1, acknowledged)
-    return opening
+    lost = (link.seq + 1, active.seq) if active.seq > link.seq else None
+    return _successor(names, active, link, previous, what, mode, now, missing=present == "missing", lost=lost)
 
 
 def _successor(
-    names: Names, active: Active, link: Link, previous: Previous, what: str, mode: int, now: int, *, missing: bool
+    names: Names,
+    active: Active,
+    link: Link,
+    previous: Previous,
+    what: str,
+    mode: int,
+    now: int,
+    *,
+    missing: bool,
+    lost: tuple[int, int] | None = None,
 ) -> Opening:
     successor = rotate.Successor(
-        active.log, active.segment + 1, link, previous, now=now, floor=active.floor, active_missing=missing
+        active.log,
+        active.segment + 1,
+        link,
+        previous,
+        now=now,
+        floor=active.floor,
+        active_missing=missing,
+        lost=active.lost or lost,  # a record that is still due is the first of a segment: nothing else is in it
     )
+    if missing:
+        storage.make_directory(names.directory)
     rotate.write_next(names, successor, mode)
     if not missing:
         rotate.move_aside(names, previous.name)
@@ -141,6 +162,7 @@ def _adopt(active: Active, walk: Walk) -> None:
     data = storage.read(active.fd, active.size, count)
     seq, head, ts = walk.last
     active.wrote(data, Receipt(seq, ts, "", head), instants.micros(ts))
+    active.timed = None  # which of them have a time of their own was not counted
     if walk.time is not None:
         active.low, active.high = min(active.low, walk.time[0]), max(active.high, walk.time[1])
 

@@ -24,7 +24,7 @@ class Lock:
         """Waits up to `timeout` seconds. Raises LockedError, which says who holds it; OSError."""
         self._fd = storage.open_lock(self.names.lock, mode)
         got = storage.lock(self._fd, timeout)
-        if got and not self._is_the_file():  # somebody removed it while we waited: what we hold keeps nobody out
+        if got and not self.is_the_file():  # somebody removed it while we waited: what we hold keeps nobody out
             self.release()
             self.take(timeout, mode)
             return
@@ -41,7 +41,20 @@ class Lock:
             )
         mark.write_holder(self._fd)
 
-    def _is_the_file(self) -> bool:
+    def keep(self, mode: int) -> None:
+        """Takes the lock anew where its file was removed: the one that is held keeps nobody out any more.
+
+        Raises LockedError if somebody was quicker; OSError.
+        """
+        if self.is_the_file():
+            return
+        fresh = Lock(self.names)
+        fresh.take(0.0, mode)
+        self.release()
+        self._fd = fresh._fd
+
+    def is_the_file(self) -> bool:
+        """Whether what is held is still the log's lock file."""
         try:
             found = storage.stat(self.names.lock)
         except FileNotFoundError:

@@ -13,13 +13,15 @@ goes on from the newest sealed one. The first segment of a log is made by 2, 5 a
 
 from __future__ import annotations
 
+import errno
 import os
 
 from jsonl_audit import instants, record, storage
 from jsonl_audit.errors import SealError, SyncError
 from jsonl_audit.scan import Link
-from jsonl_audit.segment import Floor, Header, Names, Previous, header_details, parse_header
+from jsonl_audit.segment import Floor, Header, Names, Previous, first_line, header_details, parse_header
 from jsonl_audit.writer.active import Active
+from jsonl_audit.writer.chain import CLAMP_NOTED
 
 __all__ = ["Successor", "begin", "first_segment", "move_aside", "seal", "write_next"]
 
@@ -40,11 +42,16 @@ class Successor:
         now: int,
         floor: Floor | None = None,
         active_missing: bool = False,
+        lost: tuple[int, int] | None = None,
     ) -> None:
-        details = header_details(log, segment, previous, writer=WRITER, purged=floor, active_missing=active_missing)
-        ts = max(instants.text(now), link.ts)
+        details = header_details(
+            log, segment, previous, writer=WRITER, purged=floor, active_missing=active_missing, lost=lost
+        )
+        told = instants.text(now)
+        ts = max(told, link.ts)
+        clamped = ts != told and instants.micros(ts) - now > CLAMP_NOTED
         body = record.control("audit.segment", details)
-        self.line, _, own = record.line(link.seq + 1, ts, body, link.hash)
+        self.line, _, own = record.line(link.seq + 1, ts, body, link.hash, clock=told if clamped else None)
         self.link = Link(link.seq + 1, own, ts)
         self.floor = floor
 
@@ -69,9 +76,9 @@ def write_next(names: Names, successor: Successor, mode: int) -> None:
 
     Raises OSError; then the active file is as it was.
     """
-    if storage.exists(names.next) and _holds_records(names.next):
+    if storage.exists(names.next) and _holds_more(names.next):
         raise FileExistsError(
-            17, "it holds records of its own and is not overwritten; move it away to look at it", names.next
+            errno.EEXIST, "it holds more than a header and is not written over; move it away to look at it", names.next
         )
     fd = storage.open_append(names.next, create=True, empty=True, mode=mode)
     try:
@@ -87,7 +94,13 @@ def move_aside(names: Names, sealed: str) -> None:
 
     Raises OSError if the rename failed: then the active file is as it was. Raises SyncError if only the sync did.
     """
-    storage.rename(names.path, os.path.join(names.directory, sealed))
+    target = os.path.join(names.directory, sealed)
+    try:
+        storage.rename(names.path, target)
+    except OSError:
+        if storage.exists(names.path) or not storage.exists(target):
+            raise
+        # It was done all the same: network file systems lose the answer, not the deed.
     _sync_names(names)
 
 
@@ -121,7 +134,11 @@ def begin(names: Names, successor: Successor, mode: int) -> Active:
 
     Raises OSError, SyncError; then opening the log anew finds out what came of it.
     """
-    storage.replace(names.next, names.path)
+    try:
+        storage.replace(names.next, names.path)
+    except OSError:
+        if storage.exists(names.next) or not storage.exists(names.path):
+            raise
     _sync_names(names)
     fd = storage.open_append(names.path, mode=mode)
     active = Active(fd, successor.header, successor.link, len(successor.line), successor.floor)
@@ -141,10 +158,11 @@ def _sync_names(names: Names) -> None:
         ) from error
 
 
-def _holds_records(path: str) -> bool:
+def _holds_more(path: str) -> bool:
+    """Whether anything stands behind the first line: it may have been committed there, whatever that line is worth.
+
+    A header alone, or a half-written one, is what a crash leaves.
+    """
     with storage.reading(path) as fd:
-        size = storage.size(fd)
-        text = storage.read(fd, 0, record.HARD_LIMIT)
-    end = text.find(b"\n") + 1
-    # What is behind a whole header may have been committed there; without one it is a crash's half-written header.
-    return 0 < end < size and parse_header(text[:end]) is not None
+        first = first_line(fd)
+        return first.endswith(b"\n") and storage.size(fd) > len(first)
