@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,7 +26,7 @@ from jsonl_audit.log import AuditLog
 from jsonl_audit.segment import Names
 
 if TYPE_CHECKING:
-    from jsonl_audit.verifier import Report
+    from jsonl_audit.verifier import Finding, Report
 
 EXAMPLES = """\
 \b
@@ -160,8 +161,10 @@ class Story:
 
     def _verify(self) -> None:
         self._page.section("Is it whole?", "jsonl-audit verify")
+        from jsonl_audit.verifier import verify
+
         began = time.perf_counter()
-        report = self._verdict_of(self._log)
+        report = verify(self._log)
         took = time.perf_counter() - began
         words = f"{report.total} records in {len(self._files())} files, checked in {took * 1000:.1f} ms"
         self._page.result(report.ok, report.verdict, words)
@@ -192,7 +195,7 @@ class Story:
             report.ok, report.verdict, found[0].kind if found else "", _VERDICT_COLOURS.get(report.verdict, "red")
         )
         if found:
-            page.text("  " + _place(found[0]))
+            page.text(*(f"  {line}" for line in _told(found[0])))
         page.text(page.paint.dim("  " + damage.meaning))
         if report.verdict != damage.verdict or not found:
             named = ", ".join(sorted({finding.kind for finding in report.findings})) or "nothing"
@@ -221,10 +224,11 @@ class Story:
         page, report = self._page, self._verdict_of(self._log)
         page.section("What no chain can show by itself")
         page.text(
-            "That all of it was rewritten, or its end cut off, by somebody who may write every",
-            "file. So note the newest head elsewhere, now and then:",
+            "That all of it was rewritten, or its end cut off, by somebody who may write",
+            "every file. So note the newest head elsewhere, now and then:",
             "",
-            f"seq {report.last_seq}   head {report.head}",
+            f"seq   {report.last_seq}",
+            f"head  {report.head}",
             "",
             page.paint.bold("Now yours:"),
             *(page.paint(words, "cyan") for words in (
@@ -257,7 +261,8 @@ class _Narrow(Output):
         self._page.line(text)
 
 
-def _place(finding: Any) -> str:
-    words = [os.path.basename(str(finding.segment))] if finding.segment is not None else []
-    words += [f"{name} {value}" for name, value in (("line", finding.line), ("seq", finding.seq)) if value is not None]
-    return ", ".join(words)
+def _told(finding: Finding) -> list[str]:
+    """Where a finding is, and what it says, in lines that fit the page."""
+    where = [] if finding.segment is None else [finding.segment]
+    where += [f"{name} {value}" for name, value in (("line", finding.line), ("seq", finding.seq)) if value is not None]
+    return textwrap.wrap(f"{', '.join(where)}: {finding.message}", WIDTH - 5, break_on_hyphens=False)

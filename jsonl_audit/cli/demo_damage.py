@@ -33,8 +33,8 @@ def _change_a_byte(log: Path) -> None:
     path = _sealed(log, 1)
     lines = path.read_bytes().splitlines(keepends=True)
     at = next(n for n, line in enumerate(lines) if b'"outcome":"denied"' in line)
-    lines[at] = lines[at].replace(b'"id":"', b'"id":"', 1).replace(b'"ip":"192', b'"ip":"193').replace(
-        b'"ip":"198', b'"ip":"199').replace(b'"ip":"203', b'"ip":"204')  # fmt: skip
+    digit = lines[at].index(b'"ip":"') + 8  # the third of the address: 192 and 198 become 190 and so on
+    lines[at] = lines[at][:digit] + b"0" + lines[at][digit + 1 :]
     path.write_bytes(b"".join(lines))
 
 
@@ -74,7 +74,7 @@ DAMAGES = (
         _change_a_byte,
         "tampered",
         frozenset({"record-modified"}),
-        "The line no longer has the hash it ends with. Every other line still stands.",
+        "The line no longer has the hash it ends with. All others still stand.",
     ),
     Damage(
         "One line deleted",

@@ -37,7 +37,8 @@ def command(path: str | None, count: int, follow: bool, **options: Any) -> int:
     """Show the last records that fit, oldest of them first.
 
     With -f it goes on, across rotation, without missing or repeating a record; a log that is not there yet is
-    waited for. The engine's own audit.* records are left out unless --control is given.
+    waited for. Options of different names must all fit; of one name given several times, any. The engine's own
+    audit.* records are left out unless --control is given.
     """
     from jsonl_audit.reader import tail_lines
 
