@@ -271,7 +271,8 @@ def test_a_named_member_that_cannot_be_what_it_should_refuses_the_line(
 # -- as it comes ----------------------------------------------------------------------------------
 
 
-def test_lines_are_appended_as_they_come_and_ctrl_c_ends_without_loss(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_lines_are_appended_as_they_come_and_a_signal_ends_without_loss(tmp_path: Path, number: int) -> None:
     with start("append", "--receipts", cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                stderr=subprocess.PIPE) as process:  # fmt: skip
         assert process.stdin is not None
@@ -281,8 +282,8 @@ def test_lines_are_appended_as_they_come_and_ctrl_c_ends_without_loss(tmp_path: 
             process.stdin.write(b'{"n":%d}\n' % n)
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["seq"] == n + 1  # while the input stays open
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        process.send_signal(number)
+        assert process.wait(10) == 128 + number
         assert process.stderr.read() == b""
     assert [record["n"] for record in stored(tmp_path)] == [1, 2]
 

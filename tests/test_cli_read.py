@@ -17,6 +17,7 @@ import pytest
 from commandline import COMMAND, CommandLine, cli, run, start
 
 from jsonl_audit import AuditLog
+from jsonl_audit.cli import streams
 
 __all__ = ["cli"]
 
@@ -393,6 +394,26 @@ def test_a_record_cannot_steer_the_terminal(cli: CommandLine, form: str) -> None
         written.append("a", actor="\x1b]0;owned\x07", details={"x": "\x9b2J\x7f\u202e\r\n\x1b[1A"})
     shown = _on_terminal(["query", "-o", form], cli.folder, NO_COLOR="1").replace("\r\n", "")
     assert not any(character < " " or "\x7f" <= character < "\xa0" or character == "\u202e" for character in shown)
+
+
+def test_work_that_takes_long_shows_how_far_it_got_and_wipes_it_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(streams.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(streams, "on_terminal", lambda _: True)
+    with streams.Progress("verifying") as progress:
+        for done in range(10):
+            progress(done * 10**8, 10**9)
+            now[0] += 0.2
+    shown = capsys.readouterr().err
+    assert "\rverifying:  90% of 1,000 MB, 500 MB/s\x1b[K" in shown
+    assert shown.endswith("\r\x1b[K")
+    monkeypatch.setattr(streams, "on_terminal", lambda _: False)
+    with streams.Progress("verifying") as progress:
+        now[0] += 5
+        progress(1, 2)
+    assert capsys.readouterr().err == ""
 
 
 def test_ctrl_c_in_the_middle_of_output_is_no_traceback(long_log: Path) -> None:

@@ -56,7 +56,10 @@ def filter_options(command: _Command) -> _Command:
             click.option(f"--{name}", multiple=True, metavar="VALUE", help=f"With this {name}.")
             for name in _MANY[2:]
         ),
-        click.option("--since", "--from", metavar="WHEN", help="At or after: 2026-11-21, 2026-11-21T10:11:12Z, yesterday, -2h, 3d."),
+        click.option(
+            "--since", "--from", metavar="WHEN",
+            help="At or after: 2026-11-21, 2026-11-21T10:11:12Z, yesterday, -2h, 3d.",
+        ),
         click.option("--until", "--to", metavar="WHEN", help="Before; a bare date includes that day."),
         click.option(
             "--where", multiple=True, metavar="PATH=VALUE",
