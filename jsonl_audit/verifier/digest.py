@@ -37,7 +37,7 @@ def last_line(content: Content, end: int) -> bytes:
         start = text.rfind(b"\n", 0, -1) + 1
         if start or size >= end or size > record.HARD_LIMIT:
             return text[start:]
-        size *= 16
+        size = min(size * 16, record.HARD_LIMIT + 1)
 
 
 def count_whole(content: Content, start: int, stop: int) -> int:

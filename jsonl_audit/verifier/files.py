@@ -36,7 +36,7 @@ class File:
     size: int
     """In bytes, of what is packed if it is compressed."""
     text: bytes = b""
-    """Its first line, LF included if it has one."""
+    """How it begins, if it does not begin with a right header."""
     header: Header | None = None
     newer: NewerFormatError | None = None
     broken: str = ""
@@ -81,12 +81,13 @@ class File:
 
     def look(self, text: bytes) -> None:
         """Takes the first line."""
-        self.text = text
         try:
             self.header = parse_header(text)
         except NewerFormatError as error:
             error.path, error.line = self.path, 1
             self.newer = error
+        if self.header is None:
+            self.text = text[:4096]
 
 
 class Collected:

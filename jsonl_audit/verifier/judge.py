@@ -166,7 +166,7 @@ class _Log:
             path=self.collected.path,
             full=self.work.full,
             records=records,
-            verified=records - _wrong_records(findings),
+            verified=max(0, records - _wrong_records(findings)),
             segments=len(segments),
             first_seq=firsts[0].seq if firsts else None,
             last_seq=lasts[-1].seq if lasts else None,
@@ -202,8 +202,9 @@ def _wrong_records(findings: list[Finding]) -> int:
     """How many records, of those that are counted, are not as they were committed."""
     return len(
         {
-            (finding.segment, finding.line)
+            (finding.segment, finding.line, finding.offset)
             for finding in findings
-            if finding.kind == "record-modified" or (finding.kind == "malformed-line" and finding.seq is not None)
+            if finding.kind in ("record-modified", "documented-damage")
+            or (finding.kind == "malformed-line" and finding.seq is not None)
         }
     )

@@ -43,8 +43,10 @@ class Pool:
 
         def one(part: Part) -> Walked:
             found = self._ask(file, part)
-            if found is None:
+            if found is None and not self._closed:
                 return walk(content, part, progress)
+            if found is None:  # nobody waits for it any more
+                return Walked(part.stop, part.start, 0, 0, None, damaged=1)
             progress(part.stop - part.start)
             return found
 

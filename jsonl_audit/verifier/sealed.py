@@ -32,49 +32,44 @@ def check(file: File, number: int, successor: Header, work: Work) -> Checked:
 
 
 def _check(checked: Checked, content: Content, said: Previous, work: Work) -> None:
-    header = checked.header
+    header, unsynced = checked.header, said.torn_bytes < 0
     actual = work.blake3(checked.file, content, 0, said.bytes)
+    whole = actual == said.blake3
     if content.size < said.bytes:
         checked.add(
             "segment-altered",
             f"the file ends before the byte where its last record ended when segment {checked.number + 1} was begun",
             offset=content.size, expected=said.bytes, actual=content.size,
         )  # fmt: skip
-    elif actual != said.blake3:
+    elif not whole:
         checked.add(
             "segment-altered",
             f"its digest is not the one that the header of segment {checked.number + 1} says",
             expected=said.blake3, actual=actual,
         )  # fmt: skip
-    whole = actual == said.blake3
-    if content.size >= said.bytes:
-        _tail(checked, content, said, work)
-    known = frozenset(place["offset"] for place in said.damage if isinstance(place.get("offset"), int))
+    right = content.size >= said.bytes and _tail(checked, content, said, work) and whole
     line = digest.last_line(content, said.bytes) if whole else b""
-    if header is not None and not work.full and record.own_hash_right(line):
+    last = Link(record.seq_of(line), line[-67:-3].decode(), record.ts_of(line)) if record.own_hash_right(line) else None
+    if right and header is not None and last is not None and not work.full:
         checked.first, checked.first_prev, checked.first_line = Link(header.seq, header.hash, header.ts), header.prev, 1
-        checked.last = Link(record.seq_of(line), line[-67:-3].decode(), record.ts_of(line))
-        checked.records = max(0, checked.last.seq - header.seq + 1 - said.damaged)
-        checked.end = said.bytes
+        checked.last, checked.end, checked.records = last, said.bytes, max(0, last.seq - header.seq + 1)
     else:
-        # Where the bytes differ, lines may have moved: all of them are walked, but for what never counted.
-        walk = work.walk(checked.file, content, said.bytes if whole or said.torn_bytes < 0 else content.size)
-        checked.walked(walk, known=known)
-        if whole:
+        # Where bytes differ, lines may have moved: all of them are walked, but for what never counted.
+        walk = work.walk(checked.file, content, said.bytes if right or unsynced else content.size)
+        checked.walked(walk, known=frozenset(filter(None, (place.get("offset") for place in said.damage))))
+        if right:
             _agree(checked, walk, said)
-        elif said.torn_bytes >= 0 and walk.last is not None and walk.last.seq > said.last_seq and not walk.damaged:
-            checked.add(
-                "fork",
-                f"it goes on behind seq {said.last_seq}, and so does segment {checked.number + 1}",
-                seq=said.last_seq + 1,
-            )
-    last = checked.last.seq if checked.last else None
-    if header is not None and whole and (header.seq, last) != (said.first_seq, said.last_seq):
+        else:
+            _name(checked, walk, said)
+        if whole and last is not None:
+            checked.last, checked.gap, checked.end = last, 0, said.bytes
+    seqs = header.seq if header is not None else None, checked.last.seq if checked.last else None
+    if whole and seqs != (said.first_seq, said.last_seq):
         checked.add(
             "segment-altered",
             f"the header of segment {checked.number + 1} says other seqs of it",
             expected=f"{said.first_seq} to {said.last_seq}",
-            actual=f"{header.seq} to {last}",
+            actual=f"{seqs[0]} to {seqs[1]}",
         )
 
 
@@ -95,8 +90,23 @@ def _agree(checked: Checked, walk: Walked, said: Previous) -> None:
         )  # fmt: skip
 
 
-def _tail(checked: Checked, content: Content, said: Previous, work: Work) -> None:
-    """What stands behind the last committed record, against what is said of it."""
+def _name(checked: Checked, walk: Walked, said: Previous) -> None:
+    """Names what a walk does not call damage: an end as a crash leaves it, whole records behind the end."""
+    if walk.torn and not said.torn_bytes:
+        what = {
+            "piece": "this line has no end",
+            "batch": "a batch begins here and is not whole",
+            "hole": "zero bytes stand where records stood",
+        }
+        checked.add("malformed-line", what[walk.torn], line=walk.line + (walk.torn != "batch"), offset=walk.torn_at)
+        checked.gap += 1  # a record stood there
+    if said.torn_bytes >= 0 and not walk.damaged and walk.last is not None and walk.last.seq > said.last_seq:
+        behind = f"it goes on behind seq {said.last_seq}, and so does segment {checked.number + 1}"
+        checked.add("fork", behind, seq=said.last_seq + 1, offset=said.bytes)
+
+
+def _tail(checked: Checked, content: Content, said: Previous, work: Work) -> bool:
+    """Whether what stands behind the last committed record, if anything does, is what is said of it."""
     behind = content.size - said.bytes
     if said.torn_bytes < 0:
         count = digest.count_whole(content, said.bytes, content.size)
@@ -105,9 +115,9 @@ def _tail(checked: Checked, content: Content, said: Previous, work: Work) -> Non
             f"a sync had failed: the {behind} bytes behind byte {said.bytes} never counted; {_lines(count)}",
             offset=said.bytes,
         )
-        return
+        return True
     if not said.torn_bytes and not behind:
-        return
+        return True
     right = behind == said.torn_bytes and (
         said.torn_blake3 is None or work.blake3(checked.file, content, said.bytes, content.size) == said.torn_blake3
     )
@@ -118,7 +128,7 @@ def _tail(checked: Checked, content: Content, said: Previous, work: Work) -> Non
             f"a crash left {behind} bytes behind byte {said.bytes}, accounted for in the next header; {_lines(count)}",
             offset=said.bytes,
         )
-        return
+        return True
     checked.add(
         "segment-altered",
         "what stands behind its last record is not what the header of segment "
@@ -127,6 +137,7 @@ def _tail(checked: Checked, content: Content, said: Previous, work: Work) -> Non
         expected=f"{said.torn_bytes} bytes {said.torn_blake3 or ''}".rstrip(),
         actual=f"{behind} bytes",
     )
+    return False
 
 
 def _documented(checked: Checked, said: Previous) -> None:

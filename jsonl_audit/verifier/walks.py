@@ -86,12 +86,13 @@ def walk(content: Content, part: Part, progress: Progress | None = None) -> Walk
 def parts_of(content: Content, stop: int, size: int = PART) -> list[Part]:
     """The bytes up to `stop` in parts of about `size`."""
     start, link, parts = 0, None, []
-    while stop - start > 2 * size:
-        found = _between(content, start + size, stop)
-        if found is None:  # nothing but batches, or long lines, or damage: one part more
-            break
-        parts.append(Part(start, found[0], link))
-        start, link = found
+    near = size
+    while stop - near > size:
+        found = _between(content, near, stop)
+        if found is not None:
+            parts.append(Part(start, found[0], link))
+            start, link = found
+        near += size  # where nothing but a batch, long lines or damage stands, the part is longer
     return [*parts, Part(start, stop, link)]
 
 

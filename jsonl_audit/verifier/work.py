@@ -18,6 +18,7 @@ from jsonl_audit.verifier.walks import Part, Walked
 __all__ = ["Work", "cores"]
 
 _WORTH_IT = 24 << 20  # bytes: below this, other processes take longer to start than to help
+_WORTH_THREADS = 4 << 20
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -84,7 +85,7 @@ class Work:
 
     def each(self, do: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
         """`do` with every item, several at once; the results in order."""
-        if self.workers < 2 or len(items) < 2:
+        if self.workers < 2 or len(items) < 2 or self._total < _WORTH_THREADS:
             yield from map(do, items)
             return
         with ThreadPoolExecutor(self.workers) as threads:
