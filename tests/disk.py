@@ -176,7 +176,8 @@ def chain(disk: Disk) -> Chain:
             seq, prev, ts = record["seq"], record["hash"], record["ts"]
             times.append(record.get("time", record["ts"]))
             found.records.append(record)
-        _whole_batches(found.records, path.name)
+        if not damage:
+            _whole_batches([record for record in found.records if record["seq"] >= first], path.name)
         if said:
             assert path.name.removesuffix(".gz") == said["name"]
             assert blake3(content[:end]).hexdigest() == said["blake3"], path.name

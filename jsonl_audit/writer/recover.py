@@ -190,17 +190,19 @@ def _seal_as_it_is(
     )
     rotate.write_next(names, successor, mode)
     rotate.move_aside(names, previous.name)
-    return Opening(rotate.begin(names, successor, mode), [_what_was_sealed(previous, walk, failed)])
+    return Opening(rotate.begin(names, successor, mode), [_what_was_sealed(previous, walk, failed, unreadable)])
 
 
-def _what_was_sealed(previous: Previous, walk: Walk, failed: bool) -> str:
+def _what_was_sealed(previous: Previous, walk: Walk, failed: bool, unreadable: bool) -> str:
     if failed:
         what = "a sync had failed"
+    elif unreadable:
+        what = f"the file cannot be read behind byte {walk.pos}"
     elif previous.damaged:
         what = f"damage in {previous.damaged} place{'s' * (previous.damaged != 1)}"
     else:
         ends = {"piece": "a line cut short", "batch": "an unfinished batch", "hole": "a block that the disk lost"}
-        what = f"a crash left {ends.get(walk.torn or '', 'an unreadable end')} ({previous.torn_bytes} bytes)"
+        what = f"a crash left {ends[walk.torn or 'piece']} ({previous.torn_bytes} bytes)"
     return f"{what}; sealed as it is in {previous.name}, up to seq {previous.last_seq}"
 
 
