@@ -91,11 +91,11 @@ def test_json_is_an_array(count: int) -> None:
 
 
 def test_csv_has_a_header_and_reads_back() -> None:
-    line = line_of(actor={"id": "u1"}, outcome='de"nied,\nreally', details={"n": [1, None]})
+    line = line_of(actor={"id": "u1"}, outcome='de"nied,\nreally', details={"n": [1, None]}, task="t", x=None)
     header, row = csv.reader(io.StringIO(shown("csv", line)))
     assert dict(zip(header, row, strict=True)) == {
         "seq": "7", "ts": TS, "time": "", "id": json.loads(line)["id"], "type": "exec.denied",
-        "outcome": 'de"nied,\nreally', "actor": '{"id":"u1"}', "details": '{"n":[1,null]}',
+        "outcome": 'de"nied,\nreally', "actor": '{"id":"u1"}', "details": '{"n":[1,null]}', "other": '{"task":"t","x":null}',
     }  # fmt: skip
 
 

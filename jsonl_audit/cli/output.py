@@ -14,7 +14,7 @@ from typing import Any
 from jsonl_audit import record as line_of
 from jsonl_audit.cli.colours import Paint
 from jsonl_audit.cli.streams import Output
-from jsonl_audit.cli.summary import at_path, rest, when, who
+from jsonl_audit.cli.summary import ENGINE, at_path, rest, when, who
 from jsonl_audit.cli.visible import compact, cut, json_on_terminal, padded, visible, width
 
 __all__ = ["FORMS", "Form", "make_form"]
@@ -22,6 +22,7 @@ __all__ = ["FORMS", "Form", "make_form"]
 FORMS = ("short", "json", "jsonl", "csv", "table")
 CSV_FIELDS = ("seq", "ts", "time", "id", "type", "outcome", "actor", "details")
 TABLE_FIELDS = ("time", "seq", "type", "actor", "outcome", "details")
+_OTHER = "other"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCREENFUL = 200
 """So many records set the widths of a table's columns."""
@@ -96,6 +97,8 @@ class _Short(Form):
 class _Csv(Form):
     """A header, then a row a record; objects and lists as JSON, one field a dotted path.
 
+    Without fields of the user's choice the last column, `other`, is an object of all members that no column shows.
+
     A text that a spreadsheet would run as a formula (it begins with = + - @, a tab or a carriage return) gets a `'`
     in front, unless `exact`.
     """
@@ -104,11 +107,16 @@ class _Csv(Form):
 
     def __init__(self, out: Output, paint: Paint, fields: Sequence[str] = ()) -> None:
         super().__init__(out, paint, fields or CSV_FIELDS)
-        self._row(list(self.fields))
+        self._own = not fields
+        self._row([*self.fields, *([_OTHER] if self._own else [])])
 
     def put(self, line: bytes) -> None:
         record = line_of.decode(line)
-        self._row([_cell(at_path(record, field)) for field in self.fields])
+        cells = [_cell(at_path(record, field)) for field in self.fields]
+        if self._own:
+            other = {name: value for name, value in record.items() if name not in ENGINE and name not in CSV_FIELDS}
+            cells.append(_cell(other or None))
+        self._row(cells)
 
     def _row(self, cells: list[str]) -> None:
         if not self.exact:

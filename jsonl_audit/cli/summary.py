@@ -7,10 +7,11 @@ from typing import Any
 from jsonl_audit.cli.visible import compact
 from jsonl_audit.reader import fields
 
-__all__ = ["at_path", "rest", "when", "who"]
+__all__ = ["ENGINE", "at_path", "rest", "when", "who"]
 
-_ENGINE = frozenset(("seq", "ts", "id", "type", "time", "clock", "batch", "salt", "erased", "prev", "hash"))
-_SHOWN = _ENGINE | {"actor", "outcome"}
+ENGINE = frozenset(("seq", "ts", "id", "type", "time", "clock", "batch", "salt", "erased", "prev", "hash"))
+"""Members that the engine writes: of a caller's own, only `time` has such a name."""
+_SHOWN = ENGINE | {"actor", "outcome"}
 
 
 def when(record: dict[str, Any], *, brief: bool = False) -> str:
