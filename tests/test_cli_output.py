@@ -95,7 +95,8 @@ def test_csv_has_a_header_and_reads_back() -> None:
     header, row = csv.reader(io.StringIO(shown("csv", line)))
     assert dict(zip(header, row, strict=True)) == {
         "seq": "7", "ts": TS, "time": "", "id": json.loads(line)["id"], "type": "exec.denied",
-        "outcome": 'de"nied,\nreally', "actor": '{"id":"u1"}', "details": '{"n":[1,null]}', "other": '{"task":"t","x":null}',
+        "outcome": 'de"nied,\nreally', "actor": '{"id":"u1"}', "details": '{"n":[1,null]}',
+        "other": '{"task":"t","x":null}',
     }  # fmt: skip
 
 
