@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from jsonl_audit import instants, storage
 from jsonl_audit.content import Content
-from jsonl_audit.errors import LogError, WrongLogError
+from jsonl_audit.errors import WrongLogError
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Names, Previous
 from jsonl_audit.writer import rotate
@@ -175,10 +175,6 @@ def _chained(names: Names, active: Active, now: int) -> Previous:
     walk = active.walk
     assert walk is not None
     walk.finish()
-    if walk.last is None or walk.time is None:
-        raise LogError(
-            "the active file was cut to nothing before it was read; move it away to begin a new log", path=names.path
-        )
     places = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:15]]
     places.append(damage_entry(walk.end, active.size - walk.end, "records-missing"))
     return Previous(
@@ -187,7 +183,7 @@ def _chained(names: Names, active: Active, now: int) -> Previous:
         last_seq=active.seq,
         bytes=walk.end,
         blake3=walk.blake3(),
-        time=walk.time,
+        time=walk.time or (active.ts, active.ts),
         torn_bytes=walk.torn_bytes,
         torn_blake3=walk.torn_blake3(),
         damage=tuple(places),

@@ -48,6 +48,7 @@ class Lock:
         """
         if self.is_the_file():
             return
+        storage.make_directory(self.names.directory)
         fresh = Lock(self.names)
         fresh.take(0.0, mode)
         self.release()

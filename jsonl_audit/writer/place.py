@@ -114,12 +114,13 @@ def _goes_on(header: Header, before: Header, path: str) -> bool:
     """Whether `header` names the sealed segment at `path` as its predecessor.
 
     A sealed file that was cut or changed since is the verifier's business, and so is what a compressed one holds; a
-    whole record at the named end that has another hash is another history.
+    whole record at the named end that has another hash is another history. Where the header says that there is damage,
+    the end may have been cut off before anybody read it.
     """
     named = header.previous
     if named is None or named.first_seq != before.seq:
         return False
-    if path.endswith((".gz", ".zst")):
+    if named.damaged or path.endswith((".gz", ".zst")):
         return True
     with Content(path) as content:
         end = content.read(max(0, named.bytes - 67), min(67, named.bytes))
