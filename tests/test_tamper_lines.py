@@ -198,7 +198,7 @@ HARMS: list[Callable[[bytes], bytes]] = [
     lambda data: data + b" ",
     lambda data: b"\xef\xbb\xbf" + data,
     lambda data: data[100:],
-    lambda data: b"",
+    lambda data: data[:0],
     lambda data: bytes(len(data)),
     lambda data: data[::-1],
     lambda data: data + data,

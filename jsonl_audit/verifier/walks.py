@@ -46,11 +46,15 @@ class Walked:
     @classmethod
     def of(cls, walk: Walk) -> Walked:
         """What is left of a finished walk."""
-        return cls(**{name: getattr(walk, name) for name in cls.__slots__})
+        found = cls(**{name: getattr(walk, name) for name in cls.__slots__})
+        if found.torn is None:
+            found.torn_at = 0
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """In a form that goes through a pipe; only of a walk without damage."""
-        return asdict(self) | {"floor": None if self.floor is None else self.floor.to_dict(), "damage": []}
+        links = {name: link and list(link) for name, link in (("last", self.last), ("first", self.first))}
+        return asdict(self) | links | {"floor": self.floor and self.floor.to_dict(), "damage": []}
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Walked:
