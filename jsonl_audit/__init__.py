@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     )
     from jsonl_audit.log import AuditLog
     from jsonl_audit.persistence import FileSettings, Persistence
-    from jsonl_audit.reader import follow, get, query, tail
+    from jsonl_audit.reader.follow import follow
+    from jsonl_audit.reader.get import get
+    from jsonl_audit.reader.query import query, tail
     from jsonl_audit.verifier import Finding, Note, Report, verify
     from jsonl_audit.writer.chain import Receipt
 
