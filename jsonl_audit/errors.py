@@ -86,13 +86,14 @@ class AuditError(Exception):
         return f"{', '.join(where)}: {self.message}" if where else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.message, self.__dict__))
+        return (_rebuild, (type(self), self.message, {**self.__dict__, "errno": self.errno}))
 
 
 def _rebuild(kind: type[AuditError], message: str, state: dict[str, Any]) -> AuditError:
     error = kind.__new__(kind)
     Exception.__init__(error, message)
-    error.__dict__.update(state)
+    for name, value in state.items():  # errno is no mere attribute of an OSError
+        setattr(error, name, value)
     return error
 
 

@@ -63,6 +63,13 @@ def disk(log_dir: Path) -> Disk:
 
 
 @pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Syncs that do not wait for the disk: no test here cuts the power to a real one."""
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, lambda _: None, raising=False)
+
+
+@pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """What is asked of the operating system from here on."""
     return Calls(monkeypatch)

@@ -33,6 +33,8 @@ from jsonl_audit import (
 )
 from jsonl_audit.errors import AuditError
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 

@@ -16,6 +16,7 @@ from disk import Disk, chain, holders
 from jsonl_audit import AuditLog, ClosedError, LockedError
 
 pytestmark = [
+    pytest.mark.usefixtures("quick_disk"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]

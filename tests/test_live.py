@@ -16,6 +16,8 @@ from disk import Calls, Chain, Disk, chain
 from jsonl_audit import AuditLog, LockedError, NotALogError, StorageError, WrongLogError
 from jsonl_audit.writer import appender
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 NOTICED = appender.WATCH  # ns
 
 

@@ -16,6 +16,8 @@ from disk import Calls, Disk, chain, holders
 
 from jsonl_audit import AuditLog, LockedError, StorageError
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
 HOLD = """
 import sys, time
 from jsonl_audit import AuditLog

@@ -15,12 +15,7 @@ from logs import OTHER, Log, build
 
 from jsonl_audit import AuditLog, NotALogError, StorageError, WrongLogError, record, storage
 
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of these tests cuts the power: what is written is there."""
-    monkeypatch.setattr(storage, "sync", lambda _: None)
-    monkeypatch.setattr(storage, "sync_directory", lambda _: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,6 @@ class Appender:
         # Beforehand rather than in the middle: a segment that is due to be sealed with one of the next commits.
         if active.walk is not None and settings.max_bytes is not None and active.size >= settings.max_bytes:
             active.catch_up()
-        self._disk.mark(active)
 
     def _go_on(self, opening: Opening) -> None:
         """Takes over what opening, or reading the disk again, came to; records what was lost."""
@@ -97,13 +96,14 @@ class Appender:
             first, last = active.lost
             details = {"first_seq": first, "last_seq": last, "count": last - first + 1}
             self._commit([[record.control("audit.lost", details)]])
-            self._disk.sync(active)  # in every mode: what is lost must not be lost twice
+            self._sync(active)  # in every mode: what is lost must not be lost twice
             active.lost = None
+        self._disk.mark(active)
 
     def _say(self, note: str) -> None:
-        self.notes.append(note)
         import logging
 
+        self.notes.append(note)
         logging.getLogger("jsonl_audit").warning("%s: %s", self.names.path, note)
 
     def close(self) -> None:
@@ -253,12 +253,10 @@ class Appender:
     def _ready(self) -> Active:
         """The active segment, known to be what this writer left."""
         if self.closed or self.forked:
-            raise ClosedError(
-                "this log was opened by the parent process; open it anew in the child"
-                if self.forked
-                else "the log is closed; open it anew",
-                path=self.names.path,
+            why = (
+                "belongs to the parent process; open it anew in the child" if self.forked else "is closed; open it anew"
             )
+            raise ClosedError(f"the log {why}", path=self.names.path)
         now = time.time_ns()
         active = self._active
         try:
@@ -291,8 +289,13 @@ class Appender:
         """Returns when everything committed is on disk, in every mode. Raises SyncError, ClosedError."""
         with self._mutex:
             active = self._ready()
-            self._disk.sync(active)
+            self._sync(active)
             self._disk.mark(active)
+
+    def _sync(self, active: Active) -> None:
+        broken, self._broken = self._broken, True  # nothing more goes into a file whose sync failed
+        self._disk.sync(active)
+        self._broken = broken
 
     def sync_in_background(self) -> None:
         """One sync of the interval mode. Commits go on meanwhile."""
@@ -364,7 +367,7 @@ class Appender:
     def _seal(self) -> str:
         active, names, mode = self._active, self.names, self.settings.mode
         assert active is not None
-        self._disk.sync(active)
+        self._sync(active)
         self._active = None  # unless it is still what it was, opening finds out where the names stand
         try:
             sealed, successor = rotate.seal(names, active, mode=mode, now=time.time_ns() // 1000)

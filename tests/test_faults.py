@@ -1,0 +1,472 @@
+"""Calls to the operating system that fail, once or for ever, done or not: told in our words, and nothing is lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from disk import Calls, Disk, another_boot, chain
+
+from jsonl_audit import AuditError, AuditLog, Receipt, StorageError, SyncError, WriteError, storage
+from jsonl_audit.writer import appender
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
+IO, NO_SPACE = errno.EIO, errno.ENOSPC
+
+
+# -- writes
+
+
+@pytest.mark.parametrize("done", [0, 1, 100, -1], ids=["nothing", "a byte", "a piece", "all of it"])
+@pytest.mark.parametrize("error", [IO, NO_SPACE], ids=["i/o error", "no space"])
+@pytest.mark.parametrize("many", [1, 3])
+def test_a_write_that_fails_is_told_and_the_log_goes_on(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, done: int, error: int, many: int
+) -> None:
+    log = disk.open()
+    log.append("t", n=1)
+    before = (log.last_seq, log.head)
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        real(fd, bytes(data)[: done if done >= 0 else len(data)])
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(WriteError, match=os.strerror(error)) as caught:
+            log.append_many([{"n": 2}] * many)
+    assert caught.value.errno == error
+    assert caught.value.path == str(disk.path)
+    receipt = log.append("t", n=3)
+    log.close()
+    found = chain(disk)
+    kept = [r["n"] for r in found.events]
+    assert kept == ([1, *[2] * many, 3] if done == -1 else [1, 3])
+    assert receipt.seq == before[0] + (many if done == -1 else 0) + 1 + len(found.torn)
+    assert bool(found.torn) == (done > 0)
+    if found.torn:
+        assert found.torn[0] is not None
+        assert found.torn[0]["bytes"] == done
+
+
+def test_with_no_space_at_all_every_append_is_told_until_there_is_some(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = disk.open(max_bytes=2000)
+    for n in range(5):
+        log.append("t", n=n)
+    real = os.write
+    room = [100]
+
+    def write(fd: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(NO_SPACE, os.strerror(NO_SPACE))
+        part = bytes(data)[: room[0]]
+        room[0] -= len(part)
+        return real(fd, part)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        for _ in range(5):
+            with pytest.raises(StorageError, match="No space"):
+                log.append("t", n=-1)
+    for n in range(5, 9):
+        log.append("t", n=n)
+    log.close()
+    assert [r["n"] for r in chain(disk).events] == list(range(9))
+
+
+def test_closing_after_a_failed_write_leaves_a_log_that_opens(disk: Disk, calls: Calls) -> None:
+    log = disk.open()
+    log.append("t", n=1)
+    calls.fail("write")
+    with pytest.raises(WriteError):
+        log.append("t", n=2)
+    log.close()
+    with disk.open() as log:
+        log.append("t", n=3)
+    assert [r["n"] for r in chain(disk).events] == [1, 3]
+
+
+def test_an_interrupt_in_the_middle_of_a_write_is_survived(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = disk.open()
+    log.append("t", n=1)
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        real(fd, bytes(data)[:50])
+        raise KeyboardInterrupt
+
+    for call in (lambda: log.append("t", n=2), lambda: log.append_many([{}, {}])):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", write)
+            with pytest.raises(KeyboardInterrupt):
+                call()
+    log.append("t", n=3)
+    log.close()
+    found = chain(disk)
+    assert [r["n"] for r in found.events] == [1, 3]
+    assert [torn["bytes"] for torn in found.torn if torn] == [50, 50] or len(found.torn) <= 2
+
+
+def test_records_of_a_group_that_were_written_before_it_failed_count(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = disk.open()
+    log.append("t", n=1)
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        real(fd, b"".join(bytes(data).splitlines(keepends=True)[:2]))
+        raise OSError(IO, os.strerror(IO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(WriteError):
+            log.append_group([{"n": 2, "time": 5}, {"n": 3}, {"n": 4}])
+    log.append("t", n=5)
+    log.rotate()
+    log.close()
+    found = chain(disk)
+    assert [r["n"] for r in found.events] == [1, 2, 3, 5]
+    assert found.headers[1]["previous"]["time"][0] == "1970-01-01T00:00:05.000000Z"
+
+
+# -- syncs
+
+
+def test_a_sync_that_fails_voids_what_it_covered_and_the_file_is_not_synced_again(disk: Disk, calls: Calls) -> None:
+    log = disk.open(fsync="always")
+    log.append("t", n=1)
+    size = disk.path.stat().st_size
+    calls.fail("sync", about=disk.path.name)
+    with pytest.raises(SyncError) as caught:
+        log.append("t", n=2)
+    assert caught.value.errno == IO
+    assert b'"failed":true' in disk.lock.read_bytes()
+    calls.heal()
+    calls.clear()
+    inode = disk.path.stat().st_ino
+    log.append("t", n=3)
+    assert disk.sealed()[0].stat().st_ino == inode
+    assert b'"failed":false' in disk.lock.read_bytes()
+    log.close()
+    found = chain(disk)
+    assert [r["n"] for r in found.events] == [1, 3]
+    assert found.headers[1]["previous"]["bytes"] == size
+    assert found.torn == [{"unsynced": True}]
+    assert not found.lost, "it was never acknowledged"
+
+
+@pytest.mark.parametrize("fsync", ["interval", "never"])
+@pytest.mark.parametrize("by", ["flush", "close", "background", "rotate"])
+def test_acknowledged_records_behind_a_failed_sync_are_counted_as_lost(
+    disk: Disk, calls: Calls, fsync: str, by: str
+) -> None:
+    if by == "background" and fsync == "never":
+        pytest.skip("there is none")
+    log = disk.open(fsync=fsync, sync_interval=0.05 if by == "background" else 60)
+    log.append("t", n=1)
+    log.flush()
+    failed = threading.Event()
+    calls.fail("sync", about=disk.path.name)
+    fail = calls.before
+    assert fail is not None
+
+    def before(name: str, args: tuple[Any, ...]) -> None:
+        try:
+            fail(name, args)
+        except OSError:
+            failed.set()
+            raise
+
+    calls.before = before
+    log.append("t", n=2)
+    log.append("t", n=3)
+    if by == "background":
+        assert failed.wait(5)
+        while b'"failed":true' not in disk.lock.read_bytes():
+            time.sleep(0.001)
+    else:
+        with pytest.raises(SyncError):
+            getattr(log, by)()
+    assert b'"failed":true' in disk.lock.read_bytes()
+    calls.heal()
+    if by == "close":
+        log = disk.open()
+    log.append("t", n=4)
+    log.close()
+    found = chain(disk)
+    assert [r["n"] for r in found.events] == [1, 4]
+    assert found.torn == [{"unsynced": True}]
+    assert found.lost == [{"first_seq": 3, "last_seq": 4, "count": 2}]
+
+
+def test_what_one_sync_was_told_holds_for_every_later_one(disk: Disk, calls: Calls) -> None:
+    """The system tells of a failed sync once: a second one that says all is well must not be believed."""
+    log = disk.open(fsync="never")
+    log.append("t", n=1)
+    calls.fail("sync", about=disk.path.name)
+    with pytest.raises(SyncError):
+        log.flush()
+    calls.clear()
+    with pytest.raises(SyncError):
+        log.close()
+    assert calls.count("sync") == 0
+    calls.heal()
+    with disk.open() as log:
+        log.append("t", n=2)
+    found = chain(disk)
+    assert found.torn == [{"unsynced": True}]
+    assert found.lost == [{"first_seq": 2, "last_seq": 2, "count": 1}]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["kept by the disk", "gone"])
+def test_another_process_goes_on_after_a_failed_sync_as_this_one_would(
+    disk: Disk, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    log = disk.open(fsync="interval", sync_interval=60)
+    log.append("t", n=1)
+    log.flush()
+    synced = disk.path.stat().st_size
+    log.append("t", n=2)
+    log.append("t", n=3)
+    calls.fail("sync", about=disk.path.name)
+    with pytest.raises(SyncError):
+        log.flush()
+    calls.heal()
+    copy = disk.copy(tmp_path / "copy")
+    if gone:
+        copy.cut(synced)
+    with another_boot(monkeypatch), copy.open() as other:
+        assert "sync" in " ".join(other.notes)
+        other.append("t", n=4)
+    found = chain(copy)
+    assert [r["n"] for r in found.events] == [1, 4]
+    assert found.torn == [{"unsynced": True}]
+    assert found.lost == [{"first_seq": 3, "last_seq": 4, "count": 2}]
+    with pytest.raises(SyncError):
+        log.close()
+
+
+def test_a_sync_that_fails_while_opening_is_not_believed_at_the_next(disk: Disk, calls: Calls, tmp_path: Path) -> None:
+    log = disk.open(fsync="interval", sync_interval=60)
+    log.append("t", n=1)
+    log.flush()
+    log.append("t", n=2)
+    copy = disk.copy(tmp_path / "copy")
+    log.close()
+    calls.fail("sync", about=copy.path.name)
+    with pytest.raises(SyncError):
+        copy.open()
+    calls.heal()
+    with copy.open() as again:
+        again.append("t", n=3)
+    found = chain(copy)
+    assert [r["n"] for r in found.events] == [1, 3]
+    assert found.lost == [{"first_seq": 3, "last_seq": 3, "count": 1}]
+
+
+def test_a_sync_that_fails_while_a_torn_end_is_sealed(disk: Disk, calls: Calls, tmp_path: Path) -> None:
+    log = disk.open(fsync="interval", sync_interval=60)
+    log.append("t", n=1)
+    copy = disk.copy(tmp_path / "copy")
+    log.close()
+    copy.grow(b'{"seq"')
+    calls.fail("sync", about=copy.path.name)
+    with pytest.raises(SyncError):
+        copy.open()
+    calls.heal()
+    with copy.open() as again:
+        again.append("t", n=3)
+    assert chain(copy).events[-1]["n"] == 3
+
+
+@pytest.mark.parametrize("after", ["begin", "lost"])
+def test_what_was_lost_is_counted_though_the_count_itself_comes_to_nothing(
+    disk: Disk, calls: Calls, tmp_path: Path, after: str
+) -> None:
+    """A crash between sealing and the record that says what was lost, or a disk that takes neither."""
+    log = disk.open(fsync="never")
+    log.append("t", n=1)
+    log.flush()
+    log.append("t", n=2)
+    calls.fail("sync", about=disk.path.name)
+    with pytest.raises(SyncError):
+        log.flush()
+    taken: list[Disk] = []
+
+    def before(name: str, args: tuple[Any, ...]) -> None:
+        if name == "write" and disk.sealed() and not disk.next.exists():
+            taken.append(disk.copy(tmp_path / f"copy{len(taken)}"))
+            raise OSError(NO_SPACE, os.strerror(NO_SPACE))
+
+    calls.before = before
+    for _ in range(2):
+        with pytest.raises(WriteError):
+            log.append("t", n=3)
+    assert taken
+    calls.heal()
+    log.append("t", n=4)
+    log.close()
+    lost = [{"first_seq": 3, "last_seq": 3, "count": 1}]
+    assert chain(disk).lost == lost
+    assert [r["n"] for r in chain(disk).events] == [1, 4]
+    with taken[0].open() as other:
+        other.append("t", n=5)
+    assert chain(taken[0]).lost == lost
+    with taken[0].open() as other:
+        other.append("t", n=6)
+    assert chain(taken[0]).lost == lost
+    torn = taken[1]
+    torn.grow(b'{"seq":')
+    torn.forget()
+    torn.open().close()
+    assert chain(torn).lost == lost
+
+
+def test_a_failed_sync_of_the_lost_record_itself(disk: Disk, calls: Calls) -> None:
+    log = disk.open(fsync="never")
+    log.append("t", n=1)
+    log.flush()
+    log.append("t", n=2)
+    calls.fail("sync", about=disk.path.name, for_ever=True)
+    with pytest.raises(SyncError):
+        log.flush()
+    for _ in range(3):
+        with pytest.raises(StorageError):
+            log.append("t", n=3)
+    calls.heal()
+    log.append("t", n=4)
+    log.close()
+    found = chain(disk)
+    assert [r["n"] for r in found.events] == [1, 4]
+    assert {"first_seq": 3, "last_seq": 3, "count": 1} in found.lost
+    assert len(found.lost) == 1
+
+
+# -- every call
+
+
+def scenario(disk: Disk, tell: Callable[[Receipt], None]) -> None:
+    """Every kind of thing that a writer does, also after errors of ours; `tell` hears of what was acknowledged."""
+
+    def try_(work: Callable[..., Any], *args: Any, **members: Any) -> None:
+        try:
+            done = work(*args, **members)
+        except AuditError:
+            return
+        for receipt in done if isinstance(done, list) else [done]:
+            if isinstance(receipt, Receipt):
+                tell(receipt)
+
+    for turn in range(2):
+        try:
+            log = disk.open(fsync="always", max_bytes=1500)
+        except AuditError:
+            continue
+        try_(log.append, "t", n=1)
+        try_(log.append_many, [{"n": 2}, {"n": 3}])
+        for n in range(4, 9):
+            try_(log.append, "t", n=n)
+        try_(log.rotate)
+        try_(log.append, "t", n=9)
+        try_(log.flush)
+        if turn and disk.path.exists():
+            disk.grow(b"{")
+        try_(log.append, "t", n=10)
+        try_(log.close)
+
+
+@pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
+@pytest.mark.parametrize("done", [False, True], ids=["undone", "done"])
+def test_whatever_call_fails_no_acknowledged_record_is_lost(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch, for_ever: bool, done: bool
+) -> None:
+    monkeypatch.setattr(appender, "WATCH", 0)
+    monkeypatch.setattr(appender, "SEAL_AGAIN", 0)
+    real_sync = storage.sync
+    total = nth = 0
+    while True:
+        nth += 1
+        disk = Disk(tmp_path / str(nth))
+        disk.folder.mkdir()
+        made = [0]
+
+        def fail(name: str, _: Any, nth: int = nth, made: list[int] = made) -> None:
+            if name == "close":  # which frees the descriptor all the same
+                return
+            made[0] += 1
+            if made[0] == nth or (for_ever and made[0] > nth):
+                raise OSError(IO, f"made to fail, {name}")
+
+        def fail_done(name: str, args: Any, _: Any) -> None:
+            if name.startswith("open") or name in ("read", "stat", "size", "exists", "list_directory"):
+                return  # to have read in vain is not to have read
+            fail(name, args)
+
+        acknowledged: list[str] = []
+        calls.before, calls.after = (None, fail_done) if done else (fail, None)
+        scenario(disk, lambda receipt, into=acknowledged: into.append(receipt.hash))  # type: ignore[misc]
+        calls.before = calls.after = None
+        with disk.open() as log:
+            log.append("t", n=99)
+        found = chain(disk)
+        hashes = [r["hash"] for r in found.events]
+        assert [one for one in hashes if one in set(acknowledged)] == acknowledged, nth
+        assert done or not found.lost
+        total = max(total, made[0])
+        if nth > total:
+            break
+    assert storage.sync is real_sync
+    assert total > 60
+
+
+def test_an_error_says_what_where_and_what_to_do(disk: Disk, calls: Calls) -> None:
+    with disk.open() as log:
+        calls.fail("write", error=NO_SPACE)
+        with pytest.raises(WriteError) as caught:
+            log.append("t")
+        told = str(caught.value)
+        assert told.startswith(str(disk.path))
+        assert "not known to be recorded" in told
+        assert "No space left" in told
+        assert isinstance(caught.value, OSError)
+        calls.heal()
+
+
+def test_what_the_caller_holds_can_be_pickled(disk: Disk, calls: Calls) -> None:
+    import pickle
+
+    with disk.open() as log:
+        receipt = log.append("t")
+        calls.fail("write")
+        with pytest.raises(WriteError) as caught:
+            log.append("t")
+        calls.heal()
+    assert pickle.loads(pickle.dumps(receipt)) == receipt  # noqa: S301 - our own
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert (str(again), again.errno, again.path) == (str(caught.value), IO, str(disk.path))
+
+
+def test_the_mark_that_cannot_be_written_fails_no_commit(disk: Disk, calls: Calls) -> None:
+    with disk.open(fsync="always") as log:
+        calls.fail("overwrite", for_ever=True)
+        log.append("t")
+        log.flush()
+        log.rotate()
+        log.append("t")
+    calls.heal()
+    with AuditLog(disk.path) as log:
+        log.append("t")
+    assert len(chain(disk).events) == 3
+    assert json.loads(disk.lines()[0])["details"]["segment"] == 2
