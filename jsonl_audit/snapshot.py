@@ -12,11 +12,14 @@ import stat
 from types import TracebackType
 
 from jsonl_audit import storage
-from jsonl_audit.content import Content
+from jsonl_audit.content import Content, first_line_of
 from jsonl_audit.errors import LogError, NotALogError, StorageError
-from jsonl_audit.segment import Names, is_sealed_name
+from jsonl_audit.segment import Names, is_sealed_name, parse_header
 
 __all__ = ["Snapshot", "resolve"]
+
+_TRIES = 5
+"""How often files that are renamed while they are looked for are looked for again."""
 
 
 def resolve(path: str | os.PathLike[str]) -> str:
@@ -55,12 +58,19 @@ class Snapshot:
         self.names = Names.of(path)
         self.is_next = False
         try:
-            self.active = _open(self.names.path)
-            try:
-                self._list()
-            except BaseException:
+            for _ in range(_TRIES):
+                self.active = _open(self.names.path)
+                try:
+                    settled = self._list()
+                except BaseException:
+                    self.close()
+                    raise
+                if settled:
+                    return
                 self.close()
-                raise
+            self.active = _open(self.names.path)
+            if not self._list():
+                self._leave_out_later()
         except NotADirectoryError as error:
             raise StorageError(
                 "no such log: a part of its path is no directory", path=os.fspath(path), errno=error.errno
@@ -72,7 +82,12 @@ class Snapshot:
                 f"cannot be read: {error.strerror}", path=error.filename or os.fspath(path), errno=error.errno
             ) from error
 
-    def _list(self) -> None:
+    def _list(self) -> bool:
+        """Lists the sealed segments that belong to the active file. False where files were renamed meanwhile.
+
+        A directory is not listed in one moment: of two segments sealed while it is read, the later may be in the list
+        and the earlier not. So the active file must stand in the list, or still at its path once the list is there.
+        """
         names = self.names
         try:
             self.sealed = names.list_sealed()
@@ -83,21 +98,36 @@ class Snapshot:
             if again is not None and again.size > 0:
                 self.active.close()
                 self.active = again
-                self._list()
-                return
+                return self._list()
             if again is not None:
                 again.close()
         if self.active is None or self.active.size == 0:
-            self._look_for_next()
+            settled = self._look_for_next()
             if self.active is None and not self.sealed:
                 raise StorageError("no such log", path=names.path, errno=errno.ENOENT)
-        elif _key(names.path) != self.active.key:  # it was sealed meanwhile: what was sealed later is left out
+            return settled
+        if _key(names.path) != self.active.key:  # it was sealed meanwhile: what was sealed later is left out
             for index in range(len(self.sealed) - 1, -1, -1):
                 if _key(self.sealed[index]) == self.active.key:
                     del self.sealed[index:]
-                    break
+                    return True
+            return False
+        return True
 
-    def _look_for_next(self) -> None:
+    def _leave_out_later(self) -> None:
+        """Leaves out what was sealed behind the active file, where that itself was not found in the list."""
+        try:
+            number = self.active.header().segment if self.active is not None else 0
+            while number and self.sealed:
+                header = parse_header(first_line_of(self.sealed[-1]))
+                if header is None or header.segment < number:
+                    return
+                del self.sealed[-1]
+        except (LogError, OSError):
+            return  # no files that a writer made just now
+
+    def _look_for_next(self) -> bool:
+        """Takes the next segment where the active one is not there. False where it may be there by now."""
         following = _open(self.names.next)
         now = _open(self.names.path)
         if now is not None and now.size > 0:  # the sealing went on while we looked
@@ -105,18 +135,18 @@ class Snapshot:
                 if content is not None:
                     content.close()
             self.active = now
-            self._list()
-            return
+            return self._list()
         if now is not None:
             now.close()
         if following is None:
-            return
+            return False
         if self._follows(following):
             if self.active is not None:
                 self.active.close()
             self.active, self.is_next = following, True
-        else:
-            following.close()
+            return True
+        following.close()
+        return False
 
     def _follows(self, following: Content) -> bool:
         """Whether opening would put this `.next` in place."""

@@ -150,3 +150,24 @@ def test_a_sealed_name_over_something_else_is_passed_over_and_told(log_dir: Path
         found, notices = told(log.active, reverse=reverse)
         assert sorted(found) == list(range(1, 13))
         assert [str(notice)[:54] for notice in notices] == ["lines 1 to 2 of audit.20200101T000000000000Z.jsonl are"]
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_directory_listed_while_segments_are_sealed_leaves_no_gap(
+    log_dir: Path, monkeypatch: pytest.MonkeyPatch, always: bool
+) -> None:
+    log = build(log_dir, segments=2, events=2)
+    real, asked = storage.list_directory, []
+
+    def late(directory: str) -> list[str]:
+        if asked and not always:
+            return real(directory)
+        asked.append(directory)
+        log.seal().fill(2).seal().fill(2)
+        return [name for name in real(directory) if name != log.paths[-3].name]  # the first of the two is overlooked
+
+    monkeypatch.setattr(storage, "list_directory", late)
+    found, notices = told(log.active)
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) >= 6
+    assert notices == []
