@@ -71,8 +71,8 @@ class Together:
         for _ in range(around - 2):
             self._nested = [self._nested]
 
-    def __call__(self, lines: list[bytes], at: int) -> int | None:
-        """How many of the lines (LF included) have a `clock`; None if it is not sure that each is lawful.
+    def __call__(self, lines: list[bytes], at: int) -> set[str] | None:
+        """The names of the members behind `type`; None if it is not sure that each line (LF included) is lawful.
 
         Each begins with ``{"seq":N,"ts":"``, which is `at` bytes, and ends with `prev` and `hash` in their form.
         """
@@ -89,7 +89,7 @@ class Together:
         values = self._serialised(texts)
         if values is None:
             return None
-        names = set().union(*values)
+        names: set[str] = set().union(*values)
         if not names.isdisjoint(_FIXED):
             return None
         if not all(values):
@@ -98,7 +98,7 @@ class Together:
                     return None
         if "time" in names and not all(instants.is_instant(value["time"]) for value in values if "time" in value):
             return None
-        return sum("clock" in value for value in values) if "clock" in names else 0
+        return names
 
     def _serialised(self, texts: list[bytes]) -> list[dict[str, Any]] | None:
         """The values of objects, if each text is exactly what the serialiser writes, and none is nested too deep."""

@@ -206,16 +206,17 @@ class Walk:
         # Every part on either side has one LF, its last byte: the wholes are equal only where all parts are.
         if b"".join([line[-150:] for line in lines]) != "".join(ends).encode():
             return False
+        own_times = False
         if self._lawful is not None:
-            clamped = self._lawful(lines, at)
-            if clamped is None:
+            names = self._lawful(lines, at)
+            if names is None:
                 return False
-            self.clamped += clamped
-        if (
-            batch is not None
-            or _BRACKET in [line[-151] for line in lines]
-            or (self._times and True in [b',"time":"' in line for line in lines])
-        ):
+            own_times = "time" in names
+            if "clock" in names:
+                self.clamped += sum("clock" in record.decode(line) for line in lines)
+        elif self._times:
+            own_times = True in [b',"time":"' in line for line in lines]
+        if batch is not None or own_times or _BRACKET in [line[-151] for line in lines]:
             self._count(lines, stamps)
         else:
             self.line += len(lines)

@@ -96,7 +96,7 @@ class _Process:
         found = orjson.loads(self._popen.stdout.readline())
         if "gone" in found:
             return None
-        if "damaged" in found:
+        if "disagrees" in found:
             return Walked(part.stop, part.start, 0, 0, None, damaged=1)
         return Walked.from_dict(found)
 

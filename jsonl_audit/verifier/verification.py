@@ -65,10 +65,9 @@ def verify(
             except Vanished:
                 continue
             except OSError as error:
-                if isinstance(error, AuditError):
+                if isinstance(error, AuditError) or error.filename is None:  # not of a file: the caller's own
                     raise
-                path = error.filename or (paths if isinstance(paths, (str, os.PathLike)) else None)
-                raise StorageError(f"cannot be read: {error.strerror}", path=path, errno=error.errno) from error
+                raise StorageError(f"cannot be read: {error.strerror}", path=error.filename, errno=error.errno) from error
     raise StorageError(
         "its files kept being renamed or removed while they were read; try again",
         path=paths if isinstance(paths, (str, os.PathLike)) else None,

@@ -27,7 +27,7 @@ def serve() -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """What a walk over the part found; of one with damage only that it has some; ``gone`` if it cannot be read here."""
+    """What a walk over the part found; of one with damage only that; ``gone`` if it cannot be read here."""
     link = request["link"]
     try:
         content = Content(request["path"])
@@ -41,4 +41,4 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"gone": True}
     finally:
         content.close()
-    return {"damaged": True} if found.damaged else found.to_dict()
+    return {"disagrees": True} if found.damaged else found.to_dict()
