@@ -47,7 +47,7 @@ def _check(checked: Checked, content: Content, said: Previous, work: Work) -> No
             f"its digest is not the one that the header of segment {checked.number + 1} says",
             expected=said.blake3, actual=actual,
         )  # fmt: skip
-    right = content.size >= said.bytes and _tail(checked, content, said, work) and whole
+    right = whole and _tail(checked, content, said, work)
     line = digest.last_line(content, said.bytes) if whole else b""
     last = Link(record.seq_of(line), line[-67:-3].decode(), record.ts_of(line)) if record.own_hash_right(line) else None
     if right and header is not None and last is not None and not work.full:

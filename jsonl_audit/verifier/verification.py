@@ -67,7 +67,8 @@ def verify(
             except OSError as error:
                 if isinstance(error, AuditError) or error.filename is None:  # not of a file: the caller's own
                     raise
-                raise StorageError(f"cannot be read: {error.strerror}", path=error.filename, errno=error.errno) from error
+                what = f"cannot be read: {error.strerror}"
+                raise StorageError(what, path=error.filename, errno=error.errno) from error
     raise StorageError(
         "its files kept being renamed or removed while they were read; try again",
         path=paths if isinstance(paths, (str, os.PathLike)) else None,
