@@ -19,6 +19,7 @@ __all__ = ["Work", "cores"]
 
 _WORTH_IT = 24 << 20  # bytes: below this, other processes take longer to start than to help
 _WORTH_THREADS = 4 << 20
+_ENOUGH = 16  # each takes memory, and the disk or the memory bus is at its end long before
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,7 +43,7 @@ class Work:
         self, *, full: bool, progress: Callable[[int, int], None] | None = None, workers: int | None = None
     ) -> None:
         self.full = full
-        self.workers = max(1, cores() if workers is None else workers)
+        self.workers = max(1, min(cores(), _ENOUGH) if workers is None else workers)
         self._progress = progress
         self._lock = threading.Lock()
         self._done = self._total = 0
