@@ -15,12 +15,14 @@ __all__ = ["Batches", "Complaint", "Open", "State"]
 
 
 class State(NamedTuple):
-    """What is committed: up to which offset, the last record, how many, the range of their effective times."""
+    """What is committed: up to which offset, the last record, how many; the range of their effective times, and how
+    many have one of their own."""
 
     end: int
     last: Link | None
     records: int
     time: tuple[str, str] | None
+    timed: int
 
 
 class Complaint(NamedTuple):

@@ -34,12 +34,12 @@ __all__ = [
     "batch_of",
     "control",
     "decode",
-    "effective_time",
     "encode",
     "hash_of",
     "line",
     "members_of",
     "new_id",
+    "own_time",
     "own_hash_right",
     "prev_of",
     "seq_of",
@@ -343,13 +343,12 @@ def decode(text: bytes) -> dict[str, Any]:
     return record
 
 
-def effective_time(text: bytes) -> str:
-    """`time` of a line where it has one at the top level, else its `ts`."""
-    if b',"time":"' in text:
-        try:
-            own = orjson.loads(text).get("time")
-        except ValueError:
-            own = None
-        if instants.is_instant(own):
-            return str(own)
-    return ts_of(text)
+def own_time(text: bytes) -> str | None:
+    """`time` of a line, where it has one at the top level: when it happened, if that was not when it was committed."""
+    if b',"time":"' not in text:
+        return None
+    try:
+        own = orjson.loads(text).get("time")
+    except ValueError:
+        return None
+    return str(own) if instants.is_instant(own) else None

@@ -102,6 +102,7 @@ class Walk:
         self.void_lines = 0
         self.void_last = 0
         self.time: tuple[str, str] | None = None
+        self.timed = 0
         self._lawful = rules.Together() if strict else None
         self._known = known
         self._times = times
@@ -152,7 +153,7 @@ class Walk:
             self.begins = self.begins or record.HEAD.match(piece) is not None
         batch = self._batches.open
         if batch is not None:
-            self.records, self.time = batch.before.records, batch.before.time
+            _, _, self.records, self.time, self.timed = batch.before
             if batch.sound:
                 self.torn, self.torn_at = self.torn or "batch", batch.start
         return self
@@ -343,7 +344,7 @@ class Walk:
     def _batched(self, line: bytes, seq: int, *, sound: bool) -> None:
         """Follows batches through a line whose own hash is right; `sound` says that it is linked and lawful too."""
         at = (self._offset, len(line), self.line)
-        before = State(self._right_end, self._link if self._link.hash else None, self.records, self.time)
+        before = State(self._right_end, self._link if self._link.hash else None, self.records, self.time, self.timed)
         found = record.batch_of(line)
         for wrong in self._batches.follow(found, at, seq, before, sound=sound, gap=self.gap > 0):
             place, size = (wrong.offset, wrong.line), self._offset - wrong.offset
@@ -351,7 +352,9 @@ class Walk:
             self._add("malformed-line", text, wrong.seq, wrong.message, wrong.expected, wrong.actual, place, size)
 
     def _see_time(self, line: bytes) -> None:
-        own = record.effective_time(line)
+        own = record.own_time(line)
+        self.timed += own is not None
+        own = own or record.ts_of(line)
         self._see(own, own)
 
     def _see(self, low: str, high: str) -> None:

@@ -330,10 +330,10 @@ def test_nanoseconds_stay_visible() -> None:
     assert members({"timestamp": exact}) == {"type": "custom", "time": TS, "details": {"timestamp": exact}}
 
 
-def test_the_effective_time_is_time_or_ts() -> None:
-    assert record.effective_time(made({"type": "t"})) == TS
-    assert record.effective_time(made({"time": 1})) == "1970-01-01T00:00:01.000000Z"
-    assert record.effective_time(made({"details": {"time": "1970-01-01T00:00:01.000000Z"}})) == TS
+def test_a_record_has_a_time_of_its_own_only_at_the_top_level() -> None:
+    assert record.own_time(made({"type": "t"})) is None
+    assert record.own_time(made({"time": 1})) == "1970-01-01T00:00:01.000000Z"
+    assert record.own_time(made({"details": {"time": "1970-01-01T00:00:01.000000Z"}})) is None
 
 
 # -- reserved names

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from blake3 import blake3
 from disk import Calls, Disk, chain
 from logs import Log
 
-from jsonl_audit import AuditError, AuditLog, SealError, StorageError, SyncError, WriteError, record, storage
+from jsonl_audit import AuditError, AuditLog, SealError, StorageError, SyncError, WriteError, query, record, storage
 from jsonl_audit.writer import appender
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -496,3 +497,18 @@ def test_an_error_of_sealing_is_ours(disk: Disk, calls: Calls) -> None:
             log.rotate()
         assert caught.value.errno == NO_SPACE
         assert isinstance(caught.value, AuditError)
+
+
+def test_a_header_counts_the_records_with_a_time_of_their_own_also_of_a_reopened_segment(log_dir: Path) -> None:
+    path = log_dir / "audit.jsonl"
+    with AuditLog(path) as log:
+        log.append("a.b", time="2020-01-01T00:00:00Z")
+        log.append("a.b", details={"time": "2020-01-01T00:00:00.000000Z"})
+        log.append_many([{"type": "a.b", "time": 1.5}, {"type": "a.b"}])
+    with AuditLog(path) as log:
+        log.append("a.b", time=2.5)
+        log.rotate()
+        log.append("a.b")
+        log.rotate()
+    headers = [record["details"]["previous"] for record in query(path, type="audit.segment", control=True)][1:]
+    assert [previous["timed"] for previous in headers] == [3, 0]

@@ -78,6 +78,7 @@ class Active:
         self.walk = None
         if walk.time is not None:
             self.low, self.high = walk.time
+            self.timed = walk.timed
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
 

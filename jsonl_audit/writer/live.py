@@ -95,6 +95,7 @@ def go_on_after_failed_sync(names: Names, active: Active, *, mode: int, now: int
             blake3=walk.blake3(),
             time=walk.time,
             torn_bytes=-1,
+            timed=walk.timed,
         )
     what = f"a sync had failed: sealed as it is in {previous.name}, up to seq {link.seq}"
     lost = (link.seq + 1, active.seq) if active.seq > link.seq else None
@@ -162,7 +163,7 @@ def _adopt(active: Active, walk: Walk) -> None:
     data = storage.read(active.fd, active.size, count)
     seq, head, ts = walk.last
     active.wrote(data, Receipt(seq, ts, "", head), instants.micros(ts))
-    active.timed = None  # which of them have a time of their own was not counted
+    active.timed = None if active.timed is None else active.timed + walk.timed
     if walk.time is not None:
         active.low, active.high = min(active.low, walk.time[0]), max(active.high, walk.time[1])
 

@@ -182,6 +182,7 @@ def _seal_as_it_is(
         torn_blake3=None if unreadable else walk.torn_blake3(),
         damage=tuple(damage),
         damaged=damaged,
+        timed=None if damaged else walk.timed,
     )
     # A record that was due in this segment and never came is due in the next.
     lost = header.lost if walk.last.seq == header.seq and header.lost else _lost(walk, mark)
@@ -254,6 +255,7 @@ def _after(header: Header, path: str) -> tuple[str, int, Link, Previous]:
         torn_blake3=walk.torn_blake3(),
         damage=tuple(damage_entry(spot.offset, spot.bytes, spot.kind) for spot in walk.damage[:16]),
         damaged=walk.damaged,
+        timed=None if walk.damaged else walk.timed,
     )
     return header.log, header.segment + 1, walk.last, previous
 
