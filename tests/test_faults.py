@@ -85,6 +85,23 @@ def test_with_no_space_at_all_every_append_is_told_until_there_is_some(
     assert [r["n"] for r in chain(disk).events] == list(range(9))
 
 
+def test_what_was_acknowledged_is_on_disk_before_the_file_of_a_failed_write_is_sealed(
+    disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = disk.open(fsync="never")
+    log.append("t", n=1)
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda fd, data: real(fd, bytes(data)[:50]) if len(data) > 60 else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            log.append("t", n=2)
+    calls.clear()
+    log.append("t", n=3)
+    made = [name for name, _ in calls.made if name in ("sync", "rename")]
+    assert made[: made.index("rename")].count("sync") == 2, "of the old file and of the next one"
+    log.close()
+
+
 def test_closing_after_a_failed_write_leaves_a_log_that_opens(disk: Disk, calls: Calls) -> None:
     log = disk.open()
     log.append("t", n=1)
