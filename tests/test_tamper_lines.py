@@ -249,6 +249,15 @@ def test_a_range_of_times_that_lies_is_found_by_a_full_verification(tmp_path: Pa
     assert (report.verdict, [finding.kind for finding in report.findings]) == ("tampered", ["segment-altered"])
 
 
+def test_a_count_of_times_that_lies_is_found_by_a_full_verification(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    log.add(time="2027-01-15T08:00:01Z")
+    log.seal(timed=0).fill(2)
+    assert verify(log.active).verdict == "intact"
+    report = verify(log.active, full=True)
+    assert (report.verdict, [finding.kind for finding in report.findings]) == ("tampered", ["segment-altered"])
+
+
 def test_a_length_that_lies_is_found(tmp_path: Path, full: bool) -> None:
     log = Log(tmp_path).fill(3)
     size = len(log.read(1)) - 20

@@ -72,7 +72,11 @@ def test_a_hole_before_the_mark_is_damage(log: Log) -> None:
     data = bytearray(log.read(2))
     data[1024:1536] = bytes(512)
     in_place(log, bytes(data))
-    assert said(verify(log.active))[:2] == ("tampered", ["records-missing"])
+    for full, workers in ((False, 1), (True, 2)):
+        report = verify(log.active, full=full, workers=workers)
+        assert report.verdict == "tampered"
+        assert {finding.kind for finding in report.findings} == {"malformed-line", "records-missing"}
+        assert report.last_seq == log.seq  # what stands behind it was on the disk too, and counts
 
 
 def test_a_hole_behind_the_mark_is_torn(log: Log) -> None:

@@ -40,20 +40,22 @@ def check(file: File, number: int, work: Work, *, newest: bool = True) -> Checke
 
 def _check(checked: Checked, content: Content, work: Work, newest: bool) -> None:
     mark = _believed(checked, content)
-    walk, stop, held = _walk(checked, content, work, content.size if mark is None or not mark.failed else mark.synced)
+    walk, stop, held = _walk(checked, content, work, mark)
     checked.walked(walk)
     if mark is not None:
         _against_mark(checked, content, walk, mark)
     _end(checked, content, walk, stop, held, mark, newest)
 
 
-def _walk(checked: Checked, content: Content, work: Work, stop: int) -> tuple[Walked, int, bool]:
+def _walk(checked: Checked, content: Content, work: Work, mark: Mark | None) -> tuple[Walked, int, bool]:
     """A walk, how far it went, and whether somebody was writing meanwhile."""
     lock = checked.file.lock
+    known = 0 if mark is None else mark.synced
+    stop = content.size if mark is None or not mark.failed else known
     looks = 0
     while True:
         held = lock is not None and storage.probe(lock)
-        walk = work.walk(checked.file, content, stop)
+        walk = work.walk(checked.file, content, stop, known)
         looks += 1
         if not walk.torn or lock is None:
             return walk, stop, held

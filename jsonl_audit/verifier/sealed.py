@@ -88,6 +88,12 @@ def _agree(checked: Checked, walk: Walked, said: Previous) -> None:
             f"it holds times outside the range that the header of segment {number} says, by which readers skip it",
             expected=" to ".join(said.time), actual=" to ".join(walk.time),
         )  # fmt: skip
+    if said.timed == 0 and walk.timed:
+        checked.add(
+            "segment-altered",
+            f"it holds records with a time of their own, and the header of segment {number} says that it does not",
+            expected=0, actual=walk.timed,
+        )  # fmt: skip
 
 
 def _name(checked: Checked, walk: Walked, said: Previous) -> None:

@@ -40,6 +40,7 @@ class Walked:
     torn_at: int = 0
     void_lines: int = 0
     time: tuple[str, str] | None = None
+    timed: int = 0
     damage: list[Damage] = field(default_factory=list)
     damaged: int = 0
 
@@ -77,9 +78,9 @@ class Part:
     """The record before it, as its line says."""
 
 
-def walk(content: Content, part: Part, progress: Progress | None = None) -> Walked:
-    """One walk in this process."""
-    found = Walk(link=part.link, times=True, offset=part.start)
+def walk(content: Content, part: Part, progress: Progress | None = None, *, known: int = 0) -> Walked:
+    """One walk in this process; up to `known` the file is known to have been on the disk."""
+    found = Walk(link=part.link, known=known, times=True, offset=part.start)
     for data in content.blocks(part.start, part.stop, WINDOW):
         found.feed(data)
         if progress is not None:
@@ -142,4 +143,5 @@ def joined(parts: list[Part], walks: list[Walked]) -> Walked | None:
         torn_at=last.torn_at,
         void_lines=last.void_lines,
         time=(min(low for low, _ in times), max(high for _, high in times)) if times else None,
+        timed=sum(found.timed for found in walks),
     )

@@ -72,17 +72,20 @@ class Work:
             found = self._digests[key] = digest.blake3_of(content, start, stop, None if self.full else self.read)
         return found
 
-    def walk(self, file: File, content: Content, stop: int) -> Walked:
-        """A strict walk over a file up to `stop`: in parts, in other processes, where that is quicker."""
+    def walk(self, file: File, content: Content, stop: int, known: int = 0) -> Walked:
+        """A strict walk over a file up to `stop`: in parts, in other processes, where that is quicker.
+
+        Up to `known` the file is known to have been on the disk.
+        """
         much = self._total if self.full else stop
         if self.workers > 1 and much >= _WORTH_IT and not content.compressed:
             parts = walks.parts_of(content, stop)
             with self._lock:
                 self._pool = self._pool or Pool(self.workers)
             found = walks.joined(parts, self._pool.walk(file, content, parts, self.read))
-            if found is not None:
+            if found is not None and (found.torn is None or found.torn_at >= known):
                 return found
-        return walks.walk(content, Part(0, stop, None), self.read)
+        return walks.walk(content, Part(0, stop, None), self.read, known=known)
 
     def each(self, do: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
         """`do` with every item, several at once; the results in order."""
