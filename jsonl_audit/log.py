@@ -24,7 +24,8 @@ class AuditLog:
     """An append-only, hash-chained log of JSON lines.
 
     Opening creates the log, or recovers what a crash left and goes on; it takes the log's lock, and a second writer
-    is refused. Folders that are missing are made, 0700. Threads may share one AuditLog.
+    is refused. Folders that are missing are made, 0700. Threads may share one AuditLog; a signal handler that calls it
+    in the middle of another call of its own thread gets a WriteError, since waiting would be waiting for ever.
 
     :param path: the active file; ``~`` is expanded, a symlink is resolved once.
     :param max_bytes: a segment is sealed before a commit would make it longer than this; None or 0 for never. A

@@ -68,10 +68,16 @@ class Mark:
         try:
             found = orjson.loads(body + b"}")
             found["purged"] = Floor.parse(found["purged"])
-            found["inode"] = tuple(found["inode"])
-            return cls(**found)
+            device, inode = found["inode"]
+            found["inode"] = device, inode
+            mark = cls(**found)
         except (ValueError, KeyError, TypeError):
             return None
+        numbers = (mark.segment, mark.synced, mark.acknowledged, device, inode)
+        texts = (mark.boot, mark.log, mark.hash, mark.fsync)
+        if all(type(n) is int and n >= 0 for n in numbers) and all(type(text) is str for text in texts):
+            return mark
+        return None
 
 
 def read(path: str) -> Mark | None:

@@ -80,8 +80,10 @@ class Names:
             raise LogError(
                 "this is the name of a sealed segment, not a log's own; give the path of the active file", path=given
             )
-        if name.endswith((".gz", ".zst")):
-            raise LogError("names of this kind are those of compressed segments; choose another", path=given)
+        if name.endswith((".gz", ".zst", ".lock", ".next")):
+            raise LogError(
+                "names of this kind are for files beside a log, or compressed ones; choose another", path=given
+            )
         try:
             length = len(name.encode())
         except UnicodeEncodeError as error:

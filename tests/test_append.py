@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from jsonl_audit import (
     NotALogError,
     ReservedTypeError,
     StorageError,
+    WriteError,
     record,
     storage,
 )
@@ -436,6 +438,57 @@ def test_threads_share_a_log(disk: Disk, fsync: str) -> None:
         assert [r["n"] for r in own] == sorted(r["n"] for r in own)
 
 
+def test_a_signal_handler_in_the_middle_of_a_commit_is_refused_and_does_no_harm(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for ever for the call that it interrupted."""
+    told: list[str] = []
+    log = disk.open()
+
+    def handler(*_: Any) -> None:
+        for use in (lambda: log.append("h"), lambda: log.append_many([{}, {}]), log.flush, log.rotate, log.close):
+            with pytest.raises(WriteError, match="signal handler"):
+                use()
+            told.append("refused")
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    real = storage.write
+
+    def write(fd: int, data: bytes) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+        real(fd, data)
+        signal.raise_signal(signal.SIGUSR1)
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "write", write)
+            log.append("t", n=1)
+            log.append_many([{"n": 2}, {"n": 3}])
+        log.append("t", n=4)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        log.close()
+    assert len(told) == 2 * 2 * 5
+    assert [r["n"] for r in chain(disk).events] == [1, 2, 3, 4]
+
+
+def test_where_no_thread_can_be_had_the_interval_is_kept_by_syncing_at_once(
+    disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with disk.open(fsync="interval") as log:
+        calls.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none)
+            log.append("t")
+            log.append("t")
+        assert calls.count("sync") == 2
+        log.append("t")
+        assert calls.count("sync") == 2
+
+
 # -- paths
 
 
@@ -541,9 +594,9 @@ def test_the_name_of_a_sealed_segment_is_no_logs_own(log_dir: Path, name: str) -
     assert not list(log_dir.iterdir())
 
 
-@pytest.mark.parametrize("name", ["audit.gz", "audit.jsonl.zst"])
-def test_the_name_of_something_compressed_is_no_logs_own(log_dir: Path, name: str) -> None:
-    with pytest.raises(LogError, match="compressed"):
+@pytest.mark.parametrize("name", ["audit.gz", "audit.jsonl.zst", "audit.jsonl.lock", "audit.jsonl.next"])
+def test_the_name_of_what_lies_beside_a_log_is_no_logs_own(log_dir: Path, name: str) -> None:
+    with pytest.raises(LogError, match="beside a log"):
         AuditLog(log_dir / name)
     assert not list(log_dir.iterdir())
 

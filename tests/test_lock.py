@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from blake3 import blake3
 from disk import Calls, Disk, chain, holders
 
-from jsonl_audit import AuditLog, LockedError, StorageError
+from jsonl_audit import AuditLog, LockedError, NotALogError, StorageError
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -151,7 +153,7 @@ def test_a_file_system_without_locks_is_named(disk: Disk, monkeypatch: pytest.Mo
     assert caught.value.errno == 37
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 3000, b"\0" * 2048, b"{}\n" * 1000, b'{"boot":1,"check":"00"}\n'])
+@pytest.mark.parametrize("content", [b"", b"x" * 2000, b"\0" * 2048, b"{}\n" * 100, b'{"boot":1,"check":"00"}\n'])
 def test_a_lock_file_with_anything_in_it_promises_nothing(disk: Disk, content: bytes) -> None:
     disk.make(3)
     disk.lock.write_bytes(content)
@@ -161,6 +163,42 @@ def test_a_lock_file_with_anything_in_it_promises_nothing(disk: Disk, content: b
             disk.open()
     assert len(chain(disk).events) == 4
     assert not disk.sealed()
+
+
+def test_a_mark_of_another_shape_promises_nothing(disk: Disk) -> None:
+    disk.make(3)
+    good = json.loads(disk.lock.read_bytes().split(b"\n")[0])
+    del good["check"]
+    for name, wrong in (
+        ("synced", "x"),
+        ("synced", -5),
+        ("synced", 10**12),
+        ("synced", None),
+        ("segment", "1"),
+        ("hash", 5),
+        ("inode", 1),
+        ("boot", None),
+        ("log", []),
+        ("purged", 7),
+        ("acknowledged", 1.5),
+        ("fsync", None),
+        ("more", 1),
+    ):
+        body = json.dumps({**good, name: wrong}, separators=(",", ":")).encode()
+        disk.lock.write_bytes(b'%b,"check":"%b"}\n' % (body[:-1], blake3(body).hexdigest().encode()))
+        with disk.open() as log:
+            log.append("t")
+    assert len(chain(disk).events) == 3 + 13
+
+
+def test_a_file_in_the_place_of_the_lock_that_is_none_is_not_written_over(disk: Disk) -> None:
+    for other in (Disk(disk.folder, "x.jsonl.lock.jsonl").make(20).path, None):
+        content = other.read_bytes() if other else b"precious\n" * 400
+        disk.lock.write_bytes(content)
+        with pytest.raises(NotALogError, match=r"audit\.jsonl\.lock"):
+            disk.open()
+        assert disk.lock.read_bytes() == content
+        assert not disk.path.exists()
 
 
 def test_a_lock_that_is_refused_leaves_no_descriptor_open(disk: Disk) -> None:

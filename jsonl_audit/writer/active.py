@@ -75,6 +75,7 @@ class Active:
     def walked(self, walk: Walk) -> None:
         """Takes over from a walk that has come to the end of what is committed."""
         self.hasher = walk.hasher()
+        self.floor = walk.floor or self.floor
         self.walk = None
         if walk.time is not None:
             self.low, self.high = walk.time

@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 
 from blake3 import blake3
@@ -27,15 +25,16 @@ from jsonl_audit.writer.background import Background
 from jsonl_audit.writer.chain import Receipt, group_lines, next_line
 from jsonl_audit.writer.durable import Durable
 from jsonl_audit.writer.lock import Lock
+from jsonl_audit.writer.notes import Notes
 from jsonl_audit.writer.recover import Opening, check_foreign, open_log
 from jsonl_audit.writer.settings import Settings
+from jsonl_audit.writer.turn import Turn
 
 __all__ = ["Appender"]
 
 WATCH = 100_000_000  # ns: so soon a file deleted, replaced or cut under the writer is noticed
 SEAL_AGAIN = 1_000_000_000  # ns after a failed try
 _tuple = tuple.__new__
-NOTES = 100  # that are kept
 SLICE = 1 << 20  # bytes of a reopened segment walked with one commit: about 3 ms
 
 
@@ -45,13 +44,13 @@ class Appender:
     def __init__(self, names: Names, settings: Settings) -> None:
         self.names = names
         self.settings = settings
-        self.notes: deque[str] = deque(maxlen=NOTES)
+        self.notes = Notes(names.path)
         self.closed = False
         self.forked = False
         self._limit = settings.max_bytes or sys.maxsize
         self._fsync = settings.fsync
         self._hasher = blake3()
-        self._mutex = threading.Lock()
+        self._turn = Turn(names.path)
         self._lock = Lock(names)
         self._disk = Durable(self._lock, settings.fsync)
         self._active: Active | None = None
@@ -91,7 +90,7 @@ class Appender:
         active = self._active = opening.active
         self._broken = self._disk.failed = False
         for note in opening.notes:
-            self._say(note)
+            self.notes.add(note)
         if active.lost is not None:
             first, last = active.lost
             details = {"first_seq": first, "last_seq": last, "count": last - first + 1}
@@ -100,18 +99,12 @@ class Appender:
             active.lost = None
         self._disk.mark(active)
 
-    def _say(self, note: str) -> None:
-        import logging
-
-        self.notes.append(note)
-        logging.getLogger("jsonl_audit").warning("%s: %s", self.names.path, note)
-
     def close(self) -> None:
         """Syncs what is not synced, leaves the mark, gives the lock back. May be called twice.
 
         Raises SyncError if the last sync fails; the log is closed all the same.
         """
-        with self._mutex:
+        with self._turn:
             if self.closed:
                 return
             self.closed = True
@@ -135,7 +128,7 @@ class Appender:
 
     def after_fork(self) -> None:
         """In a child: nothing is written, and the parent's lock is left to the parent."""
-        self._mutex = threading.Lock()
+        self._turn = Turn(self.names.path)
         self._disk = Durable(self._lock, self.settings.fsync)
         self._background = Background(self.sync_in_background, self.settings.sync_interval)
         self.forked = True
@@ -149,7 +142,10 @@ class Appender:
         This is the way of almost every record: what `next_line` and `Active.wrote` do is written out here, for
         calls cost more than what they do. The rest goes through `_put` as every other commit.
         """
-        with self._mutex:
+        turn = self._turn
+        if turn.mine():
+            raise turn.within_itself()
+        with turn.lock:
             now = time.time_ns()
             active = self._active
             if active is None or self._broken or not 0 <= now - self._watched < WATCH:
@@ -197,7 +193,7 @@ class Appender:
 
         Raises EventTooLargeError for a batch past the format's limit, WriteError, SyncError, ClosedError.
         """
-        with self._mutex:
+        with self._turn:
             self._ready()
             return self._commit(groups)
 
@@ -241,8 +237,8 @@ class Appender:
         if self._fsync == "always":
             self._disk.synced(active, active.size, active.head)
             self._disk.mark_now_and_then(active)
-        elif self._fsync == "interval":
-            self._background.wake()
+        elif self._fsync == "interval" and not self._background.wake():
+            self._sync(active)
         self._broken = False
         if active.walk is not None:
             self._walk_slice(active, len(data))
@@ -287,7 +283,7 @@ class Appender:
 
     def flush(self) -> None:
         """Returns when everything committed is on disk, in every mode. Raises SyncError, ClosedError."""
-        with self._mutex:
+        with self._turn:
             active = self._ready()
             self._sync(active)
             self._disk.mark(active)
@@ -299,7 +295,7 @@ class Appender:
 
     def sync_in_background(self) -> None:
         """One sync of the interval mode. Commits go on meanwhile."""
-        with self._mutex:
+        with self._turn:
             active = self._active
             if self.closed or self.forked or active is None or self._broken or self._disk.failed:
                 return
@@ -308,7 +304,7 @@ class Appender:
             fd = os.dup(active.fd)  # the segment may be sealed meanwhile
         failure = self._disk.sync_file(active, fd)
         storage.close(fd)
-        with self._mutex:
+        with self._turn:
             if self._active is not active or self._disk.failed:
                 return
             if failure is not None:
@@ -325,7 +321,7 @@ class Appender:
 
         Raises SealError; then the active file is as it was. SyncError, ClosedError.
         """
-        with self._mutex:
+        with self._turn:
             active = self._ready()
             if not active.has_records:
                 return None
@@ -340,14 +336,14 @@ class Appender:
         try:
             done = active.catch_up(max(SLICE, 2 * written))
         except OSError as error:
-            self._say(f"the reopened segment cannot be read, and is not sealed for now: {error.strerror}")
+            self.notes.add(f"the reopened segment cannot be read, and is not sealed for now: {error.strerror}")
             return
         if done and active.damaged:
-            self._say(f"damage in {active.damaged} place(s) of the reopened segment; the next one says so")
+            self.notes.add(f"damage in {active.damaged} place(s) of the reopened segment; the next one says so")
             try:
                 self._seal_if_due()
             except StorageError as error:  # the commit that this came with is done; the next one meets what is wrong
-                self._say(error.message)
+                self.notes.add(error.message)
 
     def _seal_if_due(self) -> bool:
         """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""
@@ -360,7 +356,7 @@ class Appender:
             self._seal()
         except SealError as error:
             self._seal_at = now + SEAL_AGAIN
-            self._say(f"{error.message}; the file grows on, and sealing is tried again")
+            self.notes.add(f"{error.message}; the file grows on, and sealing is tried again")
             return False
         return True
 
@@ -390,7 +386,7 @@ class Appender:
     @property
     def last(self) -> Link:
         """The last record committed; also once the log is closed."""
-        with self._mutex:
+        with self._turn:
             return self._last or self._ready().link
 
     def __del__(self) -> None:

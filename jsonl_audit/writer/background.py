@@ -24,14 +24,19 @@ class Background:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def wake(self) -> None:
-        """There is something to sync."""
+    def wake(self) -> bool:
+        """There is something to sync. False where the system gives no thread for it: then nobody will."""
         if self._wanted.is_set():
-            return
-        self._wanted.set()
+            return True
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="jsonl_audit sync", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="jsonl_audit sync", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # too many threads, or the interpreter is ending
+                return False
+            self._thread = thread
+        self._wanted.set()
+        return True
 
     def end(self) -> None:
         """No more calls; one that is under way is waited for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from jsonl_audit import mark, storage
-from jsonl_audit.errors import LockedError
+from jsonl_audit.errors import LockedError, NotALogError
 from jsonl_audit.mark import Mark
 from jsonl_audit.segment import Names
 from jsonl_audit.writer.active import Active
@@ -23,6 +23,10 @@ class Lock:
     def take(self, timeout: float, mode: int) -> None:
         """Waits up to `timeout` seconds. Raises LockedError, which says who holds it; OSError."""
         self._fd = storage.open_lock(self.names.lock, mode)
+        if storage.size(self._fd) > 2 * mark.LENGTH:
+            raise NotALogError(
+                "this is no lock file: it is longer than one, and not written over; move it away", path=self.names.lock
+            )
         got = storage.lock(self._fd, timeout)
         if got and not self.is_the_file():  # somebody removed it while we waited: what we hold keeps nobody out
             self.release()
