@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import importlib.util
+import inspect
 import json
 import os
 import re
@@ -13,13 +15,20 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import click
 import pytest
 from blake3 import blake3
 
-from jsonl_audit import errors, record
+import jsonl_audit
+from jsonl_audit import errors, instants, record
+from jsonl_audit.cli import app
+from jsonl_audit.reader import Filters, dates
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -146,6 +155,22 @@ def _recorded(event: dict[Any, Any]) -> dict[str, Any]:
     return json.loads("{" + members[1:] + "}")
 
 
+_DATES = re.findall(
+    r"^\| `(.+)` \| `(\d{4}-.+Z)` \|$", (DOCS / "reference" / "filters.md").read_text("utf-8"), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("written", "instant"), _DATES)
+def test_a_date_means_what_the_page_says(written: str, instant: str) -> None:
+    assert dates.instant(written, now=instants.micros("2026-11-21T10:11:12.000000Z")) == instant
+
+
+def test_every_filter_has_its_row() -> None:
+    page = (DOCS / "reference" / "filters.md").read_text("utf-8")
+    names = {*Filters.__annotations__, "after", "limit", "offset", "reverse"}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
 # -- examples and links ---------------------------------------------------------------------------
 
 
@@ -189,6 +214,7 @@ def _sessions(page: Path) -> list[tuple[str, str]]:
 def test_the_sessions_of_a_page_go_as_it_shows(page: Path, tmp_path: Path) -> None:
     """What differs from run to run stands as an ellipsis in the page, and fits anything."""
     shutil.copy(DOCS / "tutorial" / "events.jsonl", tmp_path)
+    (tmp_path / "docs").symlink_to(DOCS)
     for command, shown in _sessions(page):
         needed = {"jq", "b3sum"} & set(re.findall(r"\w+", command))
         if any(not shutil.which(tool) for tool in needed):
@@ -196,6 +222,30 @@ def test_the_sessions_of_a_page_go_as_it_shows(page: Path, tmp_path: Path) -> No
         said = "".join(f"{line.rstrip()}\n" for line in _shell(command, tmp_path).stdout.splitlines())
         pattern = ".*?".join(re.escape(piece) for piece in shown.split("…"))
         assert re.fullmatch(pattern, said, re.DOTALL), f"$ {command}\n{said}\n--- the page shows\n{shown}"
+
+
+@pytest.mark.parametrize("command", _blocks(DOCS / "howto" / "read.md", "sh"))
+def test_other_tools_read_a_log_by_the_commands_of_the_page(command: str, tmp_path: Path) -> None:
+    tools = {"jq", "b3sum", "rg", "lnav"} & set(re.findall(r"\w+", command))
+    if missing := [tool for tool in sorted(tools) if not shutil.which(tool)]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    if "duckdb" in command:
+        pytest.importorskip("duckdb")
+    (tmp_path / "docs").symlink_to(DOCS)
+    with jsonl_audit.AuditLog(tmp_path / "audit.jsonl") as log:
+        for number in range(40):
+            outcome = ("success", "failure", "denied")[number % 3]
+            log.append("exec.completed", actor={"id": f"u{number % 4}"}, outcome=outcome)
+            if number in (10, 25):
+                log.rotate()
+    (tmp_path / ".home").mkdir()
+    if "lnav -n" in command:
+        _shell("lnav -i docs/howto/lnav-format.json", tmp_path)
+    run = _shell(command, tmp_path)
+    assert run.returncode == 0, run.stdout
+    if "lnav -i" not in command:
+        assert run.stdout.strip()
+    assert not re.search(r"FAILED|does not link|error:", run.stdout), run.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
@@ -233,6 +283,53 @@ def test_every_module_of_the_package_has_its_line_in_the_architecture() -> None:
         if entry.name not in {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
     }
     assert {room for room in rooms if room not in text} == set()
+
+
+def test_every_public_name_stands_in_the_reference_of_the_api() -> None:
+    page = (DOCS / "reference" / "api.md").read_text("utf-8")
+    shown = set(re.findall(r"^\.\. auto\w+:: jsonl_audit\.(\w+)$", page, re.MULTILINE))
+    assert shown == set(jsonl_audit.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in jsonl_audit.__all__ if name != "aio"])
+def test_a_public_name_and_its_public_members_say_what_they_are(name: str) -> None:
+    thing = getattr(jsonl_audit, name)
+    silent = [] if inspect.getdoc(thing) else [name]
+    if inspect.isclass(thing):
+        silent += [
+            member
+            for member, value in vars(thing).items()
+            if not member.startswith("_")
+            and (inspect.isfunction(value) or isinstance(value, property))
+            and not inspect.getdoc(value)
+        ]
+    assert silent == []
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    """docs/generate_cli.py, which is no module of the package."""
+    spec = importlib.util.spec_from_file_location("generate_cli", DOCS / "generate_cli.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_of_the_command_line_is_what_the_commands_say(generator: ModuleType) -> None:
+    written = (DOCS / "reference" / "cli.md").read_text("utf-8")
+    assert written == generator.page(app.jsonl_audit), "run `python docs/generate_cli.py`"
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_a_command_explains_itself_its_options_and_gives_examples(name: str) -> None:
+    command = app.jsonl_audit.get_command(click.Context(app.jsonl_audit), name)
+    assert command is not None
+    assert command.help
+    assert "jsonl-audit " in command.help + (command.epilog or "")
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
 
 
 def test_every_error_has_its_row() -> None:
