@@ -49,10 +49,11 @@ class Work:
         self._done = self._total = 0
         self._digests: dict[tuple[tuple[int, int], int, int, int], str] = {}
         self._pool: Pool | None = None
+        self._several = False  # segments at once: then it is worth it for small ones too
 
     def begin(self, files: Iterable[File]) -> None:
         """Says which files will be read, so that progress is of a whole."""
-        self._done, self._total = 0, sum(file.size for file in files)
+        self._done, self._total, self._several = 0, sum(file.size for file in files), False
         if self._progress is not None:
             self._progress(0, self._total)
 
@@ -77,7 +78,7 @@ class Work:
 
         Up to `known` the file is known to have been on the disk.
         """
-        much = self._total if self.full else stop
+        much = self._total if self._several and self.full else stop
         if self.workers > 1 and much >= _WORTH_IT and not content.compressed:
             parts = walks.parts_of(content, stop)
             with self._lock:
@@ -92,6 +93,7 @@ class Work:
         if self.workers < 2 or len(items) < 2 or self._total < _WORTH_THREADS:
             yield from map(do, items)
             return
+        self._several = True
         with ThreadPoolExecutor(self.workers) as threads:
             yield from threads.map(do, items)
 
