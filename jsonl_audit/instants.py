@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICRO = timedelta(microseconds=1)
 _LOWEST = -62135596800 * 10**6  # 0001-01-01
 _HIGHEST = 253402300800 * 10**6 - 1  # the last microsecond of 9999
-MILLISECONDS_FROM = 10**11  # a number from here on counts milliseconds, below it seconds (docs/reference/format.md)
+MILLISECONDS_FROM = 10**11  # a number from here on counts milliseconds, below it seconds (docs/format.md)
 _NUMBERS = 10**15  # more milliseconds than there are up to the year 9999
 
 _seconds: dict[int, str] = {}

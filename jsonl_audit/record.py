@@ -6,7 +6,7 @@
      …members…,"prev":"<64 hex>","hash":"<64 hex>"}⏎
 
 The four first members have a fixed form and are found by position from the start; `prev` and `hash` have a fixed
-length and are found by position from the end. docs/reference/format.md is the specification.
+length and are found by position from the end. docs/format.md is the specification.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rules that a line must keep even where its hash is right: those of docs/reference/format.md, "A record".
+"""The rules that a line must keep even where its hash is right: those of docs/format.md, "A record".
 
 Most lines are what the serialiser itself would write: a fast equality settles those, many at a time. Only the others
 are looked at token by token.

@@ -2,7 +2,7 @@
 
 `Walk` reads a segment from its start, block by block, and checks every line: its own hash, its link to the line
 before, seq, ts, batches and, if `strict`, every rule of the format. What a crash leaves behind, and nothing else, is
-torn (docs/reference/format.md):
+torn (docs/format.md):
 
 - a piece without LF at the end of the file,
 - a batch whose lines are all right and which is not whole when the file ends,

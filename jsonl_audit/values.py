@@ -43,7 +43,7 @@ from jsonl_audit import forms
 __all__ = ["MAX_DEPTH", "TooMuch", "faithful", "iso", "plain"]
 
 MAX_DEPTH = 128
-"""How deep a record may be nested, itself counted as 1 (docs/reference/format.md)."""
+"""How deep a record may be nested, itself counted as 1 (docs/format.md)."""
 
 _INTEGERS = range(-(2**63), 2**64)
 _Path = Any  # (path of the owner, name or number in it); None is the event itself

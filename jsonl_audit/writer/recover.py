@@ -1,6 +1,6 @@
 """Opening a log, which is also recovery: read, decide, go on. Nothing is changed but by adding.
 
-What is found decides (docs/reference/format.md, "Opening"):
+What is found decides (docs/format.md, "Opening"):
 
 - a whole active file that goes on from the newest sealed one: it is appended to
 - a torn end, damage, a failed sync: it is sealed as it is, accounted for, and the log goes on in a new segment
