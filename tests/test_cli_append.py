@@ -84,6 +84,7 @@ def test_the_time_of_an_event_may_be_given(cli: CommandLine, given: str, meant: 
         ["--line-limit", "7"],
         ["--fsync", "sometimes"],
         ["--nothing"],
+        ["", "--type", "a.b"],
     ],
 )
 def test_wrong_options_are_explained_and_nothing_is_written(cli: CommandLine, wrong: list[str]) -> None:
@@ -97,6 +98,14 @@ def test_a_type_of_the_engine_is_refused(cli: CommandLine) -> None:
     ended = cli("append", "--type", "audit.segment")
     assert ended.status == 1
     assert "belong to the engine" in ended.err
+    assert not stored(cli.folder)
+
+
+@pytest.mark.parametrize("others", [[], ["--actor", "u1"]])
+def test_an_empty_type_is_refused_and_does_not_mean_standard_input(cli: CommandLine, others: list[str]) -> None:
+    ended = cli("append", "--type", "", *others, stdin=b'{"type":"of.the.input"}\n')
+    assert ended.status == 1
+    assert "is no type name" in ended.err
     assert not stored(cli.folder)
 
 

@@ -68,11 +68,14 @@ def command(path: str | None, **options: Any) -> int:
     """
     writing = {name: options.pop(name) for name in ("fsync", "max_bytes", "line_limit", "lock_timeout")}
     about_lines = [name for name in ("type_from", "time_from", "wrap", "on_bad") if options[name]]
-    about_one = [name for name in ("actor", "outcome", "level", "detail", "set", "time", "id") if options[name]]
+    of_one = ("actor", "outcome", "level", "detail", "set", "time", "id")
+    about_one = [name for name in of_one if options[name] not in (None, ())]
     if about_lines and about_one:
         first, second = (f"--{names[0].replace('_', '-')}" for names in (about_one, about_lines))
         raise click.UsageError(f"{first} is for one event, {second} for lines from standard input; give one of them.")
-    one = None if about_lines or not (about_one or options["type"]) else event_of(options)
+    # An empty --type, as of a variable that is not set, is refused as a type: it must not mean standard input.
+    alone = bool(about_one) or options["type"] is not None
+    one = event_of(options) if alone and not about_lines else None
     out = Output() if options["receipts"] else None
     with open_log(log_path(path), **writing) as log:
         if one is not None:

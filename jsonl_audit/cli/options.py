@@ -32,6 +32,8 @@ def log_path(given: str | None) -> str:
     """The log meant: as given, else $JSONL_AUDIT_PATH, else audit.jsonl; a directory that holds one will do."""
     from jsonl_audit.snapshot import resolve
 
+    if given == "":
+        raise click.UsageError('PATH is empty, as "$LOG" is where LOG is not set; leave it out to mean audit.jsonl.')
     return resolve(given or os.environ.get("JSONL_AUDIT_PATH") or "audit.jsonl")
 
 
