@@ -68,7 +68,7 @@ class AuditLog:
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
     ) -> None:
-        _check_options(max_bytes, fsync, sync_interval, lock_timeout, line_limit)
+        _check_options(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit)
         if shared:
             raise ValueError("shared=True is not available in this version: one appender at a time")
         if on_error != "raise":
@@ -219,7 +219,9 @@ def _event(event: Any, members: dict[str, Any]) -> Mapping[Any, Any]:
     return {**record.members_of(event), **members} if members else event
 
 
-def _check_options(max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout: Any, line_limit: Any) -> None:
+def _check_options(
+    max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout: Any, mode: Any, line_limit: Any
+) -> None:
     if fsync not in ("always", "interval", "never"):
         raise ValueError(f"fsync is 'always', 'interval' or 'never', not {fsync!r}")
     if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
@@ -228,5 +230,7 @@ def _check_options(max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout:
         raise ValueError(f"sync_interval is a number of seconds above 0, at most a day, not {sync_interval!r}")
     if lock_timeout is not None and not 0 <= lock_timeout <= 86_400 * 365:
         raise ValueError(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout!r}")
+    if type(mode) is not int or not 0 <= mode <= 0o777 or mode & 0o600 != 0o600:
+        raise ValueError(f"mode is permissions that let the owner read and write, such as 0o600, not {mode!r}")
     if not 1024 <= line_limit <= record.HARD_LIMIT:
         raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
