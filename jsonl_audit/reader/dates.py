@@ -29,6 +29,7 @@ _CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(z|utc|gmt|[+-]\d\d(
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[t\s]\s*(?:" + _CLOCK + r"))?", re.ASCII)
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:t(\d\d)(\d\d)(\d\d)?()(z)?)?", re.ASCII)
 _NAMED = re.compile(r"(?:([a-z]+)(?:\s+|t)?)??(?:" + _CLOCK + r")?", re.ASCII)
+_YEAR = re.compile(r"(?:19|20)\d\d", re.ASCII)  # as a number of seconds it would be an hour of 1970, silently
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _SPAN = re.compile(r"([+-])?\s*((?:\d+(?:\.\d+)?\s*[a-z]+\s*)+?)(\s+ago)?", re.ASCII)
 _PIECE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.ASCII)
@@ -92,6 +93,8 @@ def _from_text(text: str, given: str, end: bool, now: int) -> int | None:
     if _NUMBER.fullmatch(text):
         if text.startswith("-"):
             raise _nonsense(given, f"did you mean {text}h or {text}d? ")
+        if _YEAR.fullmatch(text):
+            raise _nonsense(given, f"did you mean {text}-01-01? ")
         return instants.from_number(float(text) if "." in text else int(text[:20]))
     if text == "now":
         return now
