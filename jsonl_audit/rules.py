@@ -131,18 +131,24 @@ _kinds: set[bytes] = set()
 
 @functools.cache
 def _serialiser_limit() -> int:
-    """How deep values may be nested for the serialiser; 0 if lists and objects differ, or it has no limit."""
-    limits = []
+    """How deep values may be nested for the serialiser; 0 if that differs between lists, objects and empty ones.
+
+    Some versions let an empty list through that is one too deep: then brackets are counted.
+    """
+    limits = set()
     for wrap in (lambda inner: [inner], lambda inner: {"": inner}):
-        value: Any = 0
-        for depth in range(1, 1000):
-            value = wrap(value)
-            try:
-                orjson.dumps(value)
-            except TypeError:
-                limits.append(depth - 1)
-                break
-    return limits[0] if len(limits) == 2 and limits[0] == limits[1] else 0
+        for leaf in (0, [], {}):
+            value: Any = leaf
+            for depth in range(1 + (leaf != 0), 1000):
+                value = wrap(value)
+                try:
+                    orjson.dumps(value)
+                except TypeError:
+                    limits.add(depth - 1)
+                    break
+            else:
+                return 0
+    return limits.pop() if len(limits) == 1 else 0
 
 
 def why(piece: bytes) -> str:

@@ -12,11 +12,13 @@ import orjson
 import pytest
 from logs import Log, build
 
+import jsonl_audit
 from jsonl_audit.content import Content
 from jsonl_audit.scan import Link
 from jsonl_audit.verifier import Report, pool, verify, walks, work, worker
 from jsonl_audit.verifier.walks import Part, Walked
 
+PACKAGE = Path(jsonl_audit.__file__).resolve().parent.parent
 MUCH = {"n": 1, "text": "x" * 200}
 
 
@@ -181,6 +183,7 @@ def test_a_script_without_a_main_guard_is_not_run_twice(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", f"import runpy, sys; sys.path.pop(0); runpy.run_path({str(script)!r})"],
         capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
     )  # fmt: skip
     assert (run.stdout, run.stderr, run.returncode) == ("once\nintact\n", "", 0)
 
@@ -210,6 +213,7 @@ def measured(log: Log, mode: str, workers: int) -> tuple[str, int, int]:
     run = subprocess.run(
         [sys.executable, "-c", MEASURE, str(log.active), mode, str(workers)],
         capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
     )  # fmt: skip
     verdict, findings, megabytes = run.stdout.split()
     return verdict, int(findings), int(megabytes)
