@@ -136,9 +136,10 @@ def _serialiser_limit() -> int:
     Some versions let an empty list through that is one too deep: then brackets are counted.
     """
     limits = set()
+    leaves: tuple[Any, ...] = (0, [], {})
     for wrap in (lambda inner: [inner], lambda inner: {"": inner}):
-        for leaf in (0, [], {}):
-            value: Any = leaf
+        for leaf in leaves:
+            value = leaf
             for depth in range(1 + (leaf != 0), 1000):
                 value = wrap(value)
                 try:

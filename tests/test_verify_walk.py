@@ -365,6 +365,15 @@ def test_a_line_that_breaks_a_rule_is_not_lawful(members: bytes) -> None:
     assert rules.Together()([a_line(b',"x":1'), line, a_line(b"")], 15) is None
 
 
+def test_where_the_serialisers_limit_is_not_clear_brackets_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "_serialiser_limit", lambda: 0)
+    together = rules.Together()
+    for kind in ("list", "dict"):
+        assert together([a_line(nested(128, kind))], 15) == {"x"}
+        assert together([a_line(nested(129, kind))], 15) is None
+    assert together([a_line(b',"x":"%b"' % (b"[" * 200))], 15) is None  # one by one it is lawful
+
+
 @pytest.mark.parametrize(
     "line",
     [
