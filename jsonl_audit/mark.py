@@ -82,11 +82,15 @@ class Mark:
 
 def read(path: str) -> Mark | None:
     """The mark in the lock file at `path`; None where there is none that promises anything."""
-    try:
-        with storage.reading(path) as fd:
-            return Mark.decode(storage.read(fd, 0, LENGTH))
-    except OSError:
-        return None
+    for _ in range(3):  # one that says that a sync failed must not be missed for a moment's trouble
+        try:
+            with storage.reading(path) as fd:
+                return Mark.decode(storage.read(fd, 0, LENGTH))
+        except FileNotFoundError:
+            return None
+        except OSError:
+            continue
+    return None
 
 
 def write(fd: int, mark: Mark) -> None:

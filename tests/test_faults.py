@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from disk import Calls, Disk, another_boot, chain
+from disk import CHANGING, Calls, Disk, another_boot, chain
 
-from jsonl_audit import AuditError, AuditLog, Receipt, StorageError, SyncError, WriteError, storage
+from jsonl_audit import AuditError, AuditLog, Receipt, StorageError, SyncError, WriteError, storage, verify
 from jsonl_audit.writer import appender
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -446,6 +448,145 @@ def test_whatever_call_fails_no_acknowledged_record_is_lost(
             break
     assert storage.sync is real_sync
     assert total > 60
+
+
+@pytest.mark.parametrize("call", ["rename", "sync_directory", "replace", "open_append"])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("failed", ["write", "sync"])
+def test_a_file_that_is_sealed_after_a_failure_is_sealed_once_whatever_fails_on_the_way(
+    disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, failed: str
+) -> None:
+    log = disk.open(fsync="always")
+    log.append("t", n=1)
+    if failed == "sync":
+        calls.fail("sync", about=disk.path.name)
+        with pytest.raises(SyncError):
+            log.append("t", n=2)
+    else:
+        real = os.write
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda fd, data: real(fd, bytes(data)[:50]) if len(data) > 60 else 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                log.append("t", n=2)
+    calls.fail(call, nth)
+    for _ in range(5):
+        with contextlib.suppress(StorageError):
+            log.append("t", n=3)
+    calls.heal()
+    log.append("t", n=4)
+    log.close()
+    found = chain(disk)
+    kept = [r["n"] for r in found.events]
+    assert [kept[0], kept[-1], set(kept[1:-1])] == [1, 4, {3}]
+    assert len(found.headers) == 2
+    assert "active" not in found.headers[1]
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+@pytest.mark.parametrize("which", ["next", "sealed"])
+def test_what_cannot_be_read_for_now_is_not_taken_for_what_is_not_there(disk: Disk, calls: Calls, which: str) -> None:
+    """Between the renames of a seal: a wrong guess would begin the log's end a second time."""
+    disk.make(2, 2)
+    disk.path.rename(disk.next)
+    before = disk.content()
+    calls.fail("open_read", about=disk.next.name if which == "next" else disk.sealed()[0].name, for_ever=True)
+    with pytest.raises(StorageError):
+        disk.open()
+    assert disk.content() == before
+    calls.heal()
+    with disk.open() as log:
+        log.append("t")
+    assert len(chain(disk).events) == 5
+
+
+class Trouble:
+    """Faults drawn at random: before a call, after it, in the middle of a write."""
+
+    def __init__(self, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.chance = random.Random()
+        self.often = 0.0
+        self._write = os.write
+        calls.before, calls.after = self._before, self._after
+        monkeypatch.setattr(os, "write", self._half)
+
+    def _strikes(self) -> bool:
+        return self.chance.random() < self.often
+
+    def _before(self, name: str, _: Any) -> None:
+        if name != "close" and self._strikes():
+            raise OSError(self.chance.choice([IO, NO_SPACE, errno.EPERM]), "made to fail")
+
+    def _after(self, name: str, _: Any, __: Any) -> None:
+        if name in CHANGING and not name.startswith("open") and self._strikes():
+            raise OSError(IO, "done, and said to have failed")
+
+    def _half(self, fd: int, data: bytes) -> int:
+        if self._strikes():
+            self._write(fd, bytes(data)[: self.chance.randrange(len(data) + 1)])
+            raise OSError(NO_SPACE, "made to fail in the middle")
+        return self._write(fd, data)
+
+
+def live_with(trouble: Trouble, disk: Disk, fsync: str) -> dict[str, int]:
+    """Lives of writers, some of which are killed. What was acknowledged: seq by hash."""
+    chance, log = trouble.chance, None
+    acknowledged: dict[str, int] = {}
+    for _ in range(chance.randrange(5, 50)):
+        step = chance.random()
+        made: list[Receipt] = []
+        try:
+            if log is None:
+                size = chance.choice([1500, 5000, None])
+                log = disk.open(fsync=fsync, max_bytes=size, sync_interval=60)
+            elif step < 0.5:
+                made = [log.append("t", text="x" * chance.randrange(400))]
+            elif step < 0.65:
+                made = log.append_many([{"n": n} for n in range(chance.randrange(1, 5))])
+            elif step < 0.75:
+                made = log.append_group([{"n": n} for n in range(chance.randrange(1, 5))])
+            elif step < 0.82:
+                log.rotate()
+            elif step < 0.9:
+                log.flush()
+            elif step < 0.95:
+                ended, log = log, None
+                ended.close()
+            else:
+                log._appender._let_go()  # as the kernel does
+                log._appender.closed = True
+                log = None
+        except AuditError:
+            pass
+        acknowledged |= {receipt.hash: receipt.seq for receipt in made}
+    trouble.often = 0.0
+    if log is not None:
+        with contextlib.suppress(AuditError):
+            log.close()
+    return acknowledged
+
+
+@pytest.mark.parametrize("fsync", ["always", "interval", "never"])
+def test_many_faults_at_once(disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch, fsync: str) -> None:
+    monkeypatch.setattr(appender, "WATCH", 0)
+    monkeypatch.setattr(appender, "SEAL_AGAIN", 0)
+    first = 1 if os.environ.get("CI") else int.from_bytes(os.urandom(4), "big")
+    trouble = Trouble(calls, monkeypatch)
+    for seed in range(first, first + 30):
+        mine = Disk(disk.folder / str(seed))
+        mine.folder.mkdir()
+        trouble.chance = random.Random(seed)
+        trouble.often = trouble.chance.choice([0.01, 0.03, 0.06])
+        acknowledged = live_with(trouble, mine, fsync)
+        with mine.open() as log:
+            log.append("t")
+        found = chain(mine)
+        hashes = [r["hash"] for r in found.events]
+        assert len(set(hashes)) == len(hashes), seed
+        assert [one for one in hashes if one in acknowledged] == [one for one in acknowledged if one in hashes], seed
+        for own, seq in acknowledged.items():
+            counted = any(lost["first_seq"] <= seq <= lost["last_seq"] for lost in found.lost)
+            assert own in hashes or counted, f"seed {seed}: seq {seq} is gone, and nobody said so"
+        assert verify(mine.path, full=True).verdict == "intact", seed
 
 
 def test_an_error_says_what_where_and_what_to_do(disk: Disk, calls: Calls) -> None:

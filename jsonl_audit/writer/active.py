@@ -29,7 +29,8 @@ class Active:
 
     __slots__ = (
         "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log", "lost", "low",
-        "pending", "pending_bytes", "segment", "seq", "size", "synced", "synced_head", "timed", "ts", "us", "walk",
+        "pending", "pending_bytes", "segment", "seq", "size", "successor", "synced", "synced_head", "timed", "ts",
+        "us", "walk",
     )  # fmt: skip
 
     def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
@@ -45,6 +46,8 @@ class Active:
         self.floor = floor
         self.lost = header.lost if link.seq == header.seq else None
         """First and last seq of acknowledged records that the segment before lost; None once a record says so."""
+        self.successor: Any = None
+        """What its sealing, of which a step failed, is to end with."""
         self.synced = 0
         self.synced_head = ""
         self.low = self.high = header.ts

@@ -273,8 +273,6 @@ class Appender:
         self._lock.keep(mode)
         if active is None:
             opening = open_log(self.names, self._lock.read_mark(), self._disk, mode=mode, now=now)
-        elif self._disk.failed:
-            opening = live.go_on_after_failed_sync(self.names, active, mode=mode, now=now)
         else:
             opening = live.go_on(self.names, active, self._disk, mode=mode, now=now)
         self._go_on(opening)

@@ -26,7 +26,7 @@ from jsonl_audit.writer.durable import Durable
 from jsonl_audit.writer.place import link_before
 from jsonl_audit.writer.recover import Opening
 
-__all__ = ["go_on", "go_on_after_failed_sync", "unchanged"]
+__all__ = ["go_on", "unchanged"]
 
 
 def unchanged(names: Names, active: Active) -> bool:
@@ -40,6 +40,13 @@ def unchanged(names: Names, active: Active) -> bool:
 
 def go_on(names: Names, active: Active, disk: Durable, *, mode: int, now: int) -> Opening:
     """Reads the disk again and goes on. Raises WrongLogError, NotALogError with nothing written; SyncError, OSError."""
+    if active.successor is not None:
+        resumed = rotate.resume(names, active.successor, mode)
+        if resumed is not None:
+            storage.close(active.fd)
+            return Opening(resumed, ["a sealing that had failed in the middle was completed"])
+    if disk.failed:
+        return _go_on_after_failed_sync(names, active, mode=mode, now=now)
     present = _present(names, active)
     if present == "ours" and link_before(active.fd, active.size, active.head) is not None:
         walk = Walk(link=active.link, strict=False, digest=True, times=True, offset=active.size)
@@ -73,7 +80,7 @@ def go_on(names: Names, active: Active, disk: Durable, *, mode: int, now: int) -
     return _successor(names, active, active.link, previous, what, mode, now, missing=present == "missing")
 
 
-def go_on_after_failed_sync(names: Names, active: Active, *, mode: int, now: int) -> Opening:
+def _go_on_after_failed_sync(names: Names, active: Active, *, mode: int, now: int) -> Opening:
     """Seals the file, without a sync, up to what was on disk before the failed one; what is behind does not count."""
     walk = Walk(strict=False, digest=True, times=True)
     while walk.pos < active.synced and (
@@ -127,6 +134,7 @@ def _successor(
     if missing:
         storage.make_directory(names.directory)
     rotate.write_next(names, successor, mode)
+    active.successor = successor
     if not missing:
         rotate.move_aside(names, previous.name)
     opening = Opening(rotate.begin(names, successor, mode), [what])

@@ -41,19 +41,25 @@ def _header(path: str) -> Header:
     return header
 
 
-def _read_headers(sealed: list[str], notes: list[str]) -> list[tuple[Header, str]]:
+def _read_headers(sealed: list[str], notes: list[str], *, all_of_them: bool = False) -> list[tuple[Header, str]]:
+    """The headers that can be read. With `all_of_them`, raises OSError for a file that cannot be read for now."""
     found = []
     for path in sealed:
         try:
             found.append((_header(path), path))
         except (LogError, OSError) as error:
+            if all_of_them and isinstance(error, OSError) and not os.path.isdir(path):
+                raise
             notes.append(f"a file beside the log has a sealed segment's name and cannot be read as one: {error}")
     return found
 
 
 def newest_sealed(sealed: list[str], log: str | None, notes: list[str]) -> tuple[Header, str]:
-    """The sealed segment with the highest number, of the log that the mark or the newest name says."""
-    headers = _read_headers(sealed, notes)
+    """The sealed segment with the highest number, of the log that the mark or the newest name says.
+
+    Raises WrongLogError where there is none; OSError where one cannot be read, since that may be the newest.
+    """
+    headers = _read_headers(sealed, notes, all_of_them=True)
     if not headers:
         raise WrongLogError(
             "the active file is missing and no sealed segment here can be read; move them away to begin a new log",
@@ -130,15 +136,17 @@ def _goes_on(header: Header, before: Header, path: str) -> bool:
 
 
 def next_fits(names: Names, sealed: list[str]) -> bool:
-    """Whether `.next` is the newest sealed segment's successor, or the first segment where nothing is sealed."""
+    """Whether `.next` is the newest sealed segment's successor, or the first segment where nothing is sealed.
+
+    Raises OSError where that cannot be told.
+    """
     try:
-        with Content(names.next) as content:
-            header = content.header()
-    except (LogError, OSError):
+        header = _header(names.next)
+    except (LogError, FileNotFoundError):
         return False
     if not sealed:
         return header.segment == 1
-    before = [entry for entry in _read_headers(sealed, []) if entry[0].log == header.log]
+    before = [entry for entry in _read_headers(sealed, [], all_of_them=True) if entry[0].log == header.log]
     if not before or header.previous is None:
         return False
     newest, path = max(before, key=lambda entry: entry[0].segment)

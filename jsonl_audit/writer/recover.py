@@ -10,6 +10,7 @@ What is found decides (docs/format.md, "Opening"):
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 
@@ -145,11 +146,19 @@ def _walk(fd: int, mark: Mark | None) -> tuple[Walk, bool]:
     stop = mark.synced if mark is not None and mark.failed else None
     walk = Walk(strict=False, known=mark.synced if mark else 0, digest=True, times=True)
     try:
-        while data := storage.read(fd, walk.pos, WINDOW if stop is None else min(WINDOW, stop - walk.pos)):
+        while data := _read(fd, walk.pos, WINDOW if stop is None else min(WINDOW, stop - walk.pos)):
             walk.feed(data)
     except OSError:
         return walk.finish(), True
     return walk.finish(), False
+
+
+def _read(fd: int, offset: int, count: int) -> bytes:
+    """Reads, and where that fails twice more: what cannot be read now is given up for good."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            return storage.read(fd, offset, count)
+    return storage.read(fd, offset, count)
 
 
 def _seal_as_it_is(

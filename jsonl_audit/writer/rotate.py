@@ -23,7 +23,7 @@ from jsonl_audit.segment import Floor, Header, Names, Previous, first_line, head
 from jsonl_audit.writer.active import Active
 from jsonl_audit.writer.chain import CLAMP_NOTED
 
-__all__ = ["Successor", "begin", "first_segment", "move_aside", "seal", "write_next"]
+__all__ = ["Successor", "begin", "first_segment", "move_aside", "resume", "seal", "write_next"]
 
 WRITER = "jsonl-audit/1"
 """What a header says wrote it: the program and the version of its format."""
@@ -139,12 +139,38 @@ def begin(names: Names, successor: Successor, mode: int) -> Active:
     except OSError:
         if storage.exists(names.next) or not storage.exists(names.path):
             raise
+    return _opened(names, successor, mode)
+
+
+def _opened(names: Names, successor: Successor, mode: int) -> Active:
+    """Step 6, and the new segment open."""
     _sync_names(names)
     fd = storage.open_append(names.path, mode=mode)
     active = Active(fd, successor.header, successor.link, len(successor.line), successor.floor)
     active.began(successor.line)
     active.synced, active.synced_head = active.size, active.head
     return active
+
+
+def resume(names: Names, successor: Successor, mode: int) -> Active | None:
+    """Goes on with a sealing of which a step failed behind the names; None where it did not get that far.
+
+    Raises OSError, SyncError.
+    """
+    if not _begins_with(names.path, successor.line):
+        if storage.exists(names.path) or not _begins_with(names.next, successor.line):
+            return None
+        _sync_names(names)
+        return begin(names, successor, mode)
+    return _opened(names, successor, mode)
+
+
+def _begins_with(path: str, line: bytes) -> bool:
+    try:
+        with storage.reading(path) as fd:
+            return storage.read(fd, 0, len(line)) == line
+    except FileNotFoundError:
+        return False
 
 
 def _sync_names(names: Names) -> None:
