@@ -273,6 +273,22 @@ def test_a_reopened_segment_that_was_cut_before_it_was_walked(disk: Disk) -> Non
         assert [json.loads(line).get("n") for line in mine.lines()] == [None, 999, 1000]
 
 
+def test_a_reopened_segment_that_is_cut_just_when_it_is_to_be_sealed(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with disk.open() as log:
+        log.append_group([{"n": n, "text": "x" * 20_000} for n in range(200)])
+    monkeypatch.setattr(appender, "WATCH", 10**12)
+    with disk.open(max_bytes=None) as log:
+        head = log.head
+        disk.cut(disk.path.stat().st_size // 2)
+        log.rotate()
+        log.append("t", n=999)
+    assert json.loads(disk.lines()[0])["prev"] == head
+    with disk.open() as log:
+        log.append("t", n=1000)
+
+
 def test_nothing_is_read_again_where_nothing_was_touched(disk: Disk, calls: Calls) -> None:
     log = begun(disk)
     calls.clear()

@@ -210,6 +210,25 @@ def test_a_hole_before_what_was_known_to_be_on_disk_is_damage(small: Disk, tmp_p
 # -- damage
 
 
+@pytest.mark.parametrize("forget", [False, True])
+def test_lines_taken_out_of_the_middle_are_missed_though_the_end_is_as_it_was(
+    small: Disk, tmp_path: Path, forget: bool
+) -> None:
+    for number in range(1, len(small.lines()) - 1):
+        disk = small.copy(tmp_path / f"{number}")
+        if forget:
+            disk.forget()
+        lines = disk.lines()
+        del lines[number]
+        disk.path.write_bytes(b"".join(lines))
+        with disk.open() as log:
+            log.append("t", n=99)
+        found = chain(disk)
+        assert found.damage[1], number
+        assert [r["n"] for r in found.events][-2:] == [7, 99]
+        assert found.headers[2]["previous"]["last_seq"] == 9
+
+
 def test_a_changed_byte_is_listed_wherever_it_is_and_never_called_torn(small: Disk, tmp_path: Path) -> None:
     first = len(small.lines()[0])
     for offset in range(first, small.path.stat().st_size, 7):

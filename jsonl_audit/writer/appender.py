@@ -117,6 +117,7 @@ class Appender:
                         self._disk.mark(self._active)
             finally:
                 self._let_go()
+                self._background.stop()
         self._background.end()
 
     def _let_go(self) -> None:
@@ -282,6 +283,8 @@ class Appender:
     def flush(self) -> None:
         """Returns when everything committed is on disk, in every mode. Raises SyncError, ClosedError."""
         with self._turn:
+            if not (self.closed or self.forked):
+                self._disk.must_not_have_failed()
             active = self._ready()
             self._sync(active)
             self._disk.mark(active)
@@ -295,10 +298,13 @@ class Appender:
         """One sync of the interval mode. Commits go on meanwhile."""
         with self._turn:
             active = self._active
-            if self.closed or self.forked or active is None or self._broken or self._disk.failed:
+            if self.closed or self.forked or active is None or self._disk.failed:
                 return
-            size, head = active.size, active.head
-            self._broken = not live.unchanged(self.names, active)
+            size, head = active.size, active.head  # of what is counted, whatever a later write came to
+            try:
+                self._broken = self._broken or not live.unchanged(self.names, active)
+            except OSError:
+                self._broken = True
             fd = os.dup(active.fd)  # the segment may be sealed meanwhile
         failure = self._disk.sync_file(active, fd)
         storage.close(fd)
@@ -324,9 +330,13 @@ class Appender:
             if not active.has_records:
                 return None
             try:
-                active.catch_up()
+                whole = active.catch_up()
             except OSError as error:
                 raise SealError.of(error, "the segment cannot be read", self.names.path) from error
+            if not whole:  # it was cut a moment ago: going on seals what is left of it
+                self._broken = True
+                self._ready()
+                return None
             self._seal_at = 0
             return self._seal()
 
@@ -337,7 +347,7 @@ class Appender:
             self.notes.add(f"the reopened segment cannot be read, and is not sealed for now: {error.strerror}")
             return
         if done and active.damaged:
-            self.notes.add(f"damage in {active.damaged} place(s) of the reopened segment; the next one says so")
+            self.notes.add("the reopened segment is damaged; the next one lists where")
             try:
                 self._seal_if_due()
             except StorageError as error:  # the commit that this came with is done; the next one meets what is wrong
@@ -371,7 +381,8 @@ class Appender:
         except BaseException:
             storage.close(active.fd)
             raise
-        storage.close(active.fd)
+        if active.fd >= 0:
+            storage.close(active.fd)
         try:
             self._active = rotate.begin(names, successor, mode)
         except OSError as error:

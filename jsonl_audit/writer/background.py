@@ -38,10 +38,14 @@ class Background:
         self._wanted.set()
         return True
 
-    def end(self) -> None:
-        """No more calls; one that is under way is waited for."""
+    def stop(self) -> None:
+        """No more calls."""
         self._ended.set()
         self._wanted.set()
+
+    def end(self) -> None:
+        """No more calls; one that is under way is waited for."""
+        self.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -54,5 +58,8 @@ class Background:
             work = self._work()
             if work is None:
                 return
-            work()
+            try:
+                work()
+            except OSError:  # no descriptor free, say: it is tried again, the loss window is as long as that takes
+                self._wanted.set()
             del work

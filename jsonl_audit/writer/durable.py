@@ -71,6 +71,15 @@ class Durable:
             errno=error.errno,
         )
 
+    def must_not_have_failed(self) -> None:
+        """Raises SyncError where a sync failed, perhaps in the background, and nothing was appended since."""
+        if self.failed:
+            raise SyncError(
+                "an earlier sync failed: what was appended since the last good one may be lost; the next append goes "
+                "on in a new segment and says what was lost",
+                path=self._lock.names.path,
+            )
+
     def mark(self, active: Active) -> None:
         """Leaves the mark. Where it cannot be written the older one stands: it promises less, and is as true.
 

@@ -18,6 +18,8 @@ def link_before(fd: int, end: int, own: str) -> Link | None:
     size = 64 * 1024
     while True:
         text = storage.read(fd, max(0, end - size), min(size, end))
+        if len(text) < min(size, end):  # the file is shorter: what ends there is another line
+            return None
         start = text.rfind(b"\n", 0, -1) + 1
         if start or size >= end or size > record.HARD_LIMIT:
             break

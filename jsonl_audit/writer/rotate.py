@@ -115,6 +115,7 @@ def seal(names: Names, active: Active, *, mode: int, now: int) -> tuple[str, Suc
         write_next(names, successor, mode)
         if not storage.OPEN_FILES_MOVE:
             storage.close(active.fd)
+            active.fd = -1
         try:
             move_aside(names, previous.name)
         finally:
