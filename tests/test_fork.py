@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from disk import Disk, chain, holders
 
-from jsonl_audit import AuditLog, ClosedError, LockedError
+from jsonl_audit import ClosedError, LockedError
 
 pytestmark = [
     pytest.mark.usefixtures("quick_disk"),
@@ -149,17 +148,30 @@ def test_forking_in_the_middle_of_other_threads_commits(disk: Disk) -> None:
     assert all(r["type"] == "t" for r in chain(disk).events)
 
 
-def _work(path: str) -> str:
+_POOLS = """
+import multiprocessing, sys
+from jsonl_audit import AuditLog
+
+def work(path):
     with AuditLog(path, fsync="never") as log:
         log.append("worker")
     return path
 
+if __name__ == "__main__":
+    folder = sys.argv[1]
+    with AuditLog(f"{folder}/audit.jsonl") as log:
+        log.append("parent")
+        for method in ("fork", "spawn"):
+            with multiprocessing.get_context(method).Pool(1) as pool:
+                assert pool.apply_async(work, (f"{folder}/{method}.jsonl",)).get(30)
+        log.append("parent")
+"""
+
 
 def test_worker_processes_of_either_kind(disk: Disk) -> None:
-    with disk.open() as log:
-        log.append("parent")
-        for number, method in enumerate(("fork", "spawn")):
-            with multiprocessing.get_context(method).Pool(1) as pool:
-                assert pool.apply(_work, (str(disk.folder / f"{number}.jsonl"),))
-        log.append("parent")
+    script = disk.folder.parent / "pools.py"  # a file of its own: that is what a spawned worker imports
+    script.write_text(_POOLS)
+    subprocess.run([sys.executable, script, disk.folder], check=True, timeout=90, stdin=subprocess.DEVNULL)
     assert len(chain(disk).events) == 2
+    for method in ("fork", "spawn"):
+        assert len(Disk(disk.folder, f"{method}.jsonl").path.read_bytes().splitlines()) == 2

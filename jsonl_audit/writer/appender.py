@@ -283,8 +283,7 @@ class Appender:
     def flush(self) -> None:
         """Returns when everything committed is on disk, in every mode. Raises SyncError, ClosedError."""
         with self._turn:
-            if not (self.closed or self.forked):
-                self._disk.must_not_have_failed()
+            self._disk.must_not_have_failed()
             active = self._ready()
             self._sync(active)
             self._disk.mark(active)
@@ -301,10 +300,7 @@ class Appender:
             if self.closed or self.forked or active is None or self._disk.failed:
                 return
             size, head = active.size, active.head  # of what is counted, whatever a later write came to
-            try:
-                self._broken = self._broken or not live.unchanged(self.names, active)
-            except OSError:
-                self._broken = True
+            self._broken = self._broken or not live.unchanged(self.names, active)
             fd = os.dup(active.fd)  # the segment may be sealed meanwhile
         failure = self._disk.sync_file(active, fd)
         storage.close(fd)

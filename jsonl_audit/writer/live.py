@@ -33,7 +33,7 @@ def unchanged(names: Names, active: Active) -> bool:
     """Whether the file that is being written still bears the log's name and has the length that it should."""
     try:
         found = storage.stat(names.path)
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be asked: whoever goes on finds out
         return False
     return (found.st_dev, found.st_ino) == active.key and found.st_size == active.size
 
