@@ -16,7 +16,7 @@ import orjson
 from jsonl_audit import instants, record
 from jsonl_audit.values import MAX_DEPTH
 
-__all__ = ["Together", "lawful", "why"]
+__all__ = ["Together", "begin_right", "lawful", "why"]
 
 _TOKEN = re.compile(
     r'(?P<text>"(?:[^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*")'
@@ -76,13 +76,12 @@ class Together:
 
         Each begins with ``{"seq":N,"ts":"``, which is `at` bytes, and ends with `prev` and `hash` in their form.
         """
-        if _HEADS.fullmatch(b"".join([line[at : at + 81] for line in lines])) is None:
+        if not begin_right(lines, at):
             return None
-        days = {line[at : at + 10] for line in lines}
         at += 81
         inner = [line.find(b'"', at) + 2 for line in lines]  # where the members behind `type` begin
         kinds = {line[at:begin] for line, begin in zip(lines, inner, strict=True)}
-        if not _known(days, kinds):
+        if not _known(kinds):
             return None
         # Between those fixed parts must stand the inside of one object, without their names.
         texts = [b"{%b}" % line[begin:-150] for line, begin in zip(lines, inner, strict=True)]
@@ -115,15 +114,23 @@ class Together:
         return values if written == b"".join([self._open, b",".join(texts), self._close]) else None
 
 
-def _known(days: set[bytes], kinds: set[bytes]) -> bool:
-    """Whether these are days that exist, and types with what stands behind them."""
+def begin_right(lines: list[bytes], at: int) -> bool:
+    """Whether each line, from its ts at offset `at` on, has ts and id in their form, on a day that exists."""
+    if _HEADS.fullmatch(b"".join([line[at : at + 81] for line in lines])) is None:
+        return False
+    days = {line[at : at + 10] for line in lines}
+    return all(instants.is_instant(f"{day.decode()}T00:00:00.000000Z") for day in days)
+
+
+def _known(kinds: set[bytes]) -> bool:
+    """Whether these are types with what stands behind them."""
     if not kinds <= _kinds:
         if not all(map(_KIND.fullmatch, kinds)):
             return False
         if len(_kinds) > 4096:
             _kinds.clear()
         _kinds.update(kinds)
-    return all(instants.is_instant(f"{day.decode()}T00:00:00.000000Z") for day in days)
+    return True
 
 
 _kinds: set[bytes] = set()

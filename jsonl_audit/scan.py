@@ -215,6 +215,8 @@ class Walk:
             own_times = "time" in names
             if "clock" in names:
                 self.clamped += sum("clock" in record.decode(line) for line in lines)
+        elif not rules.begin_right(lines, at):
+            return False
         elif self._times:
             own_times = True in [b',"time":"' in line for line in lines]
         if batch is not None or own_times or _BRACKET in [line[-151] for line in lines]:
@@ -265,7 +267,10 @@ class Walk:
         before = self._link
         seq, ts, own = record.seq_of(line), record.ts_of(line), line[-67:-3].decode()
         # A right hash over a line that breaks a rule: it is named, and the chain goes through it.
-        whole = rules.lawful(line[:-1]) if self._lawful is not None else record.HEAD.match(line) is not None
+        if self._lawful is not None:
+            whole = rules.lawful(line[:-1])
+        else:
+            whole = record.HEAD.match(line) is not None and instants.is_instant(ts)
         if not whole:
             self._add("malformed-line", line, seq or None, rules.why(line[:-1]))
             seq = seq or before.seq + 1
@@ -354,7 +359,9 @@ class Walk:
     def _see_time(self, line: bytes) -> None:
         own = record.own_time(line)
         self.timed += own is not None
-        own = own or record.ts_of(line)
+        if own is None:
+            own = record.ts_of(line)
+            own = own if instants.is_instant(own) else self._link.ts
         self._see(own, own)
 
     def _see(self, low: str, high: str) -> None:

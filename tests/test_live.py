@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -341,3 +342,44 @@ def test_where_another_writer_took_a_removed_lock_the_first_one_waits_for_it(dis
     log.append("t", n=10)
     log.close()
     assert [r["n"] for r in chain(disk).events] == [0, 1, 2, 3, 4, 10]
+
+
+def test_a_handler_may_append_to_the_log_that_it_is_warned_about(disk: Disk) -> None:
+    log = disk.open()
+    log.append("t", n=1)
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            log.append("warned", message=record.getMessage())
+
+    handler = Handler()
+    logging.getLogger("jsonl_audit").addHandler(handler)
+    try:
+        disk.grow(b"a piece")
+        time.sleep(0.11)
+        log.append("t", n=2)
+    finally:
+        logging.getLogger("jsonl_audit").removeHandler(handler)
+        log.close()
+    assert [r["type"] for r in chain(disk).events] == ["t", "t", "warned"]
+
+
+def test_a_handler_that_raises_stops_nothing(disk: Disk) -> None:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError
+
+    handler = Handler()
+    logging.getLogger("jsonl_audit").addHandler(handler)
+    try:
+        with disk.open() as log:
+            log.append("t", n=1)
+            disk.grow(b"a piece")
+            time.sleep(0.11)
+            log.append("t", n=2)
+        disk.grow(b"another")
+        with disk.open() as log:
+            log.append("t", n=3)
+    finally:
+        logging.getLogger("jsonl_audit").removeHandler(handler)
+    assert [r["n"] for r in chain(disk).events] == [1, 2, 3]

@@ -13,7 +13,7 @@ from blake3 import blake3
 from disk import Calls, Disk, another_boot, chain
 from logs import OTHER, Log, build
 
-from jsonl_audit import AuditLog, NotALogError, StorageError, WrongLogError, record, storage
+from jsonl_audit import AuditLog, NotALogError, StorageError, WrongLogError, record, storage, verify
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -612,3 +612,21 @@ def test_many_sealed_segments_are_not_read(disk: Disk, calls: Calls) -> None:
     calls.clear()
     disk.open().close()
     assert calls.count("open_read") < 12
+
+
+@pytest.mark.parametrize("ts", ["2927-02-30T00:00:00.000000Z", "9999-99-99Txx:00:00.000000Z"])
+@pytest.mark.parametrize("behind", [0, 40])
+def test_a_right_hash_over_an_impossible_time_is_damage_and_stops_nothing(disk: Disk, ts: str, behind: int) -> None:
+    with disk.open() as log:
+        log.append("t", n=1)
+        seq, head = log.last_seq, log.head
+    for number in range(behind + 1):
+        line, _, head = record.line(seq + 1 + number, ts, record.Body(b"t", b',"n":2'), head)
+        disk.grow(line)
+    with disk.open() as log:
+        receipt = log.append("t", n=3)
+    assert receipt.seq == seq + behind + 3
+    assert receipt.ts < "2900"
+    report = verify(disk.path)
+    assert report.verdict == "tampered"
+    assert {finding.kind for finding in report.findings} >= {"documented-damage"}

@@ -12,6 +12,7 @@ from jsonl_audit import instants, storage
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Floor, Header, Names, Previous
 from jsonl_audit.writer.chain import Receipt
+from jsonl_audit.writer.notes import Notes
 
 __all__ = ["Active"]
 
@@ -134,6 +135,17 @@ class Active:
         self.walked(walk)
         self.low, self.high = min(low, self.low), max(high, self.high)
         return True
+
+    def walk_on(self, budget: int, notes: Notes) -> bool:
+        """`catch_up` beside a commit, which it never fails; True if that came to its end and found damage."""
+        try:
+            done = self.catch_up(budget)
+        except OSError as error:
+            notes.add(f"the reopened segment cannot be read, and is not sealed for now: {error.strerror}")
+            return False
+        if done and self.damaged:
+            notes.add("the reopened segment is damaged; the next one lists where")
+        return done and self.damaged > 0
 
     def previous(self, names: Names, now: int) -> Previous:
         """What the next header says of this segment, once all of it is walked."""

@@ -50,7 +50,7 @@ class Appender:
         self._limit = settings.max_bytes or sys.maxsize
         self._fsync = settings.fsync
         self._hasher = blake3()
-        self._turn = Turn(names.path)
+        self._turn = Turn(names.path, self.notes)
         self._lock = Lock(names)
         self._disk = Durable(self._lock, settings.fsync)
         self._active: Active | None = None
@@ -67,6 +67,8 @@ class Appender:
         except BaseException:
             self._let_go()
             raise
+        finally:
+            self.notes.tell()
         registry.add(self)
 
     # -- opening and closing
@@ -129,7 +131,7 @@ class Appender:
 
     def after_fork(self) -> None:
         """In a child: nothing is written, and the parent's lock is left to the parent."""
-        self._turn = Turn(self.names.path)
+        self._turn = Turn(self.names.path, self.notes)
         self._disk = Durable(self._lock, self.settings.fsync)
         self._background = Background(self.sync_in_background, self.settings.sync_interval)
         self.forked = True
@@ -146,40 +148,44 @@ class Appender:
         turn = self._turn
         if turn.mine():
             raise turn.within_itself()
-        with turn.lock:
-            now = time.time_ns()
-            active = self._active
-            if active is None or self._broken or not 0 <= now - self._watched < WATCH:
-                active = self._ready()
-            kind, members, own_id, own_time = body
-            us = now // 1000
-            if us < active.us or own_time is not None or active.walk is not None or self._fsync != "never":
-                return self._append(active, body, us)
-            ts = instants.text(us)
-            if own_id is None:
-                own_id = record.new_id()
-            seq = active.seq + 1
-            hashed = record.LINE % (seq, ts.encode(), own_id, kind, members, active.head.encode())
-            hasher = self._hasher
-            hasher.reset()
-            hasher.update(hashed)
-            own: str = hasher.hexdigest()
-            line = hashed + record.END % own.encode()
-            size = active.size + len(line)
-            if size > self._limit:
-                return self._append(active, body, us)
-            self._broken = True
-            try:
-                storage.write(active.fd, line)
-            except OSError as error:
-                raise self._write_failed(error) from error
-            active.seq, active.head, active.ts, active.us, active.size = seq, own, ts, us, size
-            active.pending.append(line)
-            active.pending_bytes += len(line)
-            if active.pending_bytes >= DIGEST_BLOCK:
-                active.digest_pending()
-            self._broken = False
-            return _tuple(Receipt, (seq, ts, own_id.decode(), own))
+        try:
+            with turn.lock:
+                now = time.time_ns()
+                active = self._active
+                if active is None or self._broken or not 0 <= now - self._watched < WATCH:
+                    active = self._ready()
+                kind, members, own_id, own_time = body
+                us = now // 1000
+                if us < active.us or own_time is not None or active.walk is not None or self._fsync != "never":
+                    return self._append(active, body, us)
+                ts = instants.text(us)
+                if own_id is None:
+                    own_id = record.new_id()
+                seq = active.seq + 1
+                hashed = record.LINE % (seq, ts.encode(), own_id, kind, members, active.head.encode())
+                hasher = self._hasher
+                hasher.reset()
+                hasher.update(hashed)
+                own: str = hasher.hexdigest()
+                line = hashed + record.END % own.encode()
+                size = active.size + len(line)
+                if size > self._limit:
+                    return self._append(active, body, us)
+                self._broken = True
+                try:
+                    storage.write(active.fd, line)
+                except OSError as error:
+                    raise self._write_failed(error) from error
+                active.seq, active.head, active.ts, active.us, active.size = seq, own, ts, us, size
+                active.pending.append(line)
+                active.pending_bytes += len(line)
+                if active.pending_bytes >= DIGEST_BLOCK:
+                    active.digest_pending()
+                self._broken = False
+                return _tuple(Receipt, (seq, ts, own_id.decode(), own))
+        finally:
+            if self.notes.untold:
+                self.notes.tell()
 
     def _append(self, active: Active, body: Body, now: int) -> Receipt:
         line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now)
@@ -241,8 +247,11 @@ class Appender:
         elif self._fsync == "interval" and not self._background.wake():
             self._sync(active)
         self._broken = False
-        if active.walk is not None:
-            self._walk_slice(active, len(data))
+        if active.walk is not None and active.walk_on(max(SLICE, 2 * len(data)), self.notes):
+            try:
+                self._seal_if_due()
+            except StorageError as error:  # this commit is done; the next one meets what is wrong
+                self.notes.add(error.message)
 
     def _write_failed(self, error: OSError) -> AuditError:
         return WriteError.of(error, "the event could not be written and is not known to be recorded", self.names.path)
@@ -335,19 +344,6 @@ class Appender:
                 return None
             self._seal_at = 0
             return self._seal()
-
-    def _walk_slice(self, active: Active, written: int) -> None:
-        try:
-            done = active.catch_up(max(SLICE, 2 * written))
-        except OSError as error:
-            self.notes.add(f"the reopened segment cannot be read, and is not sealed for now: {error.strerror}")
-            return
-        if done and active.damaged:
-            self.notes.add("the reopened segment is damaged; the next one lists where")
-            try:
-                self._seal_if_due()
-            except StorageError as error:  # the commit that this came with is done; the next one meets what is wrong
-                self.notes.add(error.message)
 
     def _seal_if_due(self) -> bool:
         """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterator
 
@@ -17,13 +18,24 @@ class Notes:
     def __init__(self, path: str) -> None:
         self._path = path
         self._kept: deque[str] = deque(maxlen=KEPT)
+        self.untold: deque[str] = deque(maxlen=KEPT)
+        """What the logger has not been told yet."""
 
     def add(self, note: str) -> None:
-        """Keeps a note, and warns by the logger ``jsonl_audit``."""
+        """Keeps a note; `tell` hands it on."""
+        self._kept.append(note)
+        self.untold.append(note)
+
+    def tell(self) -> None:
+        """Warns by the logger ``jsonl_audit``.
+
+        Not in the middle of a commit: a handler may append to this very log, wait for another thread, or raise.
+        """
         import logging  # only where there is something to say: most programs that append never load it
 
-        self._kept.append(note)
-        logging.getLogger("jsonl_audit").warning("%s: %s", self._path, note)
+        while self.untold:
+            with contextlib.suppress(Exception):  # a handler's failure is none of the log's
+                logging.getLogger("jsonl_audit").warning("%s: %s", self._path, self.untold.popleft())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kept)

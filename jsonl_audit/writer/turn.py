@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from jsonl_audit.errors import WriteError
+from jsonl_audit.writer.notes import Notes
 
 __all__ = ["Turn"]
 
@@ -19,11 +20,13 @@ class Turn:
     for its end would be waiting for ever, and going on would break the chain: an error says so.
     """
 
-    __slots__ = ("lock", "mine", "path")
+    __slots__ = ("lock", "mine", "notes", "path")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, notes: Notes) -> None:
         lock: Any = threading.RLock()
         self.path = path
+        self.notes = notes
+        """Told to the logger when a turn is over."""
         self.lock = lock
         self.mine: Callable[[], bool] = lock._is_owned
         """Whether this thread has it."""
@@ -45,3 +48,5 @@ class Turn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.lock.release()
+        if self.notes.untold:
+            self.notes.tell()
