@@ -367,7 +367,7 @@ def test_a_handler_may_append_to_the_log_that_it_is_warned_about(disk: Disk) -> 
 def test_a_handler_that_raises_stops_nothing(disk: Disk) -> None:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            raise RuntimeError
+            raise RuntimeError(record.getMessage())
 
     handler = Handler()
     logging.getLogger("jsonl_audit").addHandler(handler)
