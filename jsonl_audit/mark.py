@@ -111,8 +111,9 @@ def read_holder(path: str) -> dict[str, Any]:
 def write_holder(fd: int) -> None:
     """Says in the lock file that this process holds it."""
     since = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    program = " ".join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:3]]) if sys.argv else "python"
-    program = program.encode("utf-8", "backslashreplace").decode()  # arguments may be any bytes
+    # Its name alone: an argument may be a secret, and would come to stand in other people's error messages.
+    program = os.path.basename(sys.argv[0] if sys.argv else "") or "python"
+    program = program.encode("utf-8", "backslashreplace").decode()  # a name may be any bytes
     holder = {"pid": os.getpid(), "host": platform.node(), "program": program[:200], "since": since}
     text = orjson.dumps(holder, default=str, option=orjson.OPT_NON_STR_KEYS)
     storage.overwrite(fd, LENGTH, text[: LENGTH - 1].ljust(LENGTH - 1) + b"\n")

@@ -412,6 +412,30 @@ def test_leaving_by_an_error_closes_too(disk: Disk) -> None:
 # -- threads
 
 
+def test_closing_while_threads_append_stops_them_and_loses_nothing(disk: Disk) -> None:
+    hashes: list[list[str]] = [[] for _ in range(4)]
+    log = disk.open(max_bytes=5000)
+    ended: list[str] = []
+
+    def work(mine: list[str]) -> None:
+        try:
+            while True:
+                mine.append(log.append("t").hash)
+        except ClosedError:
+            ended.append("closed")
+
+    threads = [threading.Thread(target=work, args=(mine,)) for mine in hashes]
+    for thread in threads:
+        thread.start()
+    while not all(hashes):
+        time.sleep(0.001)
+    log.close()
+    for thread in threads:
+        thread.join()
+    assert ended == ["closed"] * 4
+    assert sorted(r["hash"] for r in chain(disk).events) == sorted(own for mine in hashes for own in mine)
+
+
 @pytest.mark.parametrize("fsync", ["never", "interval", "always"])
 def test_threads_share_a_log(disk: Disk, fsync: str) -> None:
     each = 200 if fsync != "always" else 40
@@ -573,8 +597,10 @@ def test_a_path_that_no_header_can_hold_is_refused_before_anything_is_made(log_d
     assert not list(log_dir.iterdir())
 
 
-def test_an_undecodable_command_line_keeps_no_log_from_opening(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["prog", "\udcff", "ä" * 500])
+def test_an_odd_command_line_keeps_no_log_from_opening(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for argv in ([], [""], ["/bin/\udcff"], ["ä" * 500, "x"]):
+        monkeypatch.setattr(sys, "argv", argv)
+        disk.open().close()
     disk.make(1)
     assert len(chain(disk).events) == 1
 

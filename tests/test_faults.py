@@ -249,6 +249,40 @@ def test_what_one_sync_was_told_holds_for_every_later_one(disk: Disk, calls: Cal
     assert found.lost == [{"first_seq": 2, "last_seq": 2, "count": 1}]
 
 
+@pytest.mark.parametrize("by", ["flush", "rotate", "close"])
+def test_a_sync_under_way_in_the_background_that_fails_is_heard_of_by_all(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Of two syncs that overlap the system tells one alone of the failure."""
+    begun, go_on = threading.Event(), threading.Event()
+    log = disk.open(fsync="interval", sync_interval=0.01)
+    real, told = storage.sync, []
+
+    def sync(fd: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            assert go_on.wait(10)
+            if not told:
+                told.append(fd)
+                raise OSError(IO, os.strerror(IO))
+        real(fd)
+
+    monkeypatch.setattr(storage, "sync", sync)
+    log.append("t", n=1)
+    assert begun.wait(10)
+    threading.Timer(0.05, go_on.set).start()
+    with pytest.raises(SyncError):
+        getattr(log, by)()
+    assert b'"failed":true' in disk.lock.read_bytes()
+    if by == "close":
+        log = disk.open()
+    log.append("t", n=2)
+    log.close()
+    found = chain(disk)
+    assert [r["n"] for r in found.events] == [2]
+    assert found.lost == [{"first_seq": 2, "last_seq": 2, "count": 1}]
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["kept by the disk", "gone"])
 def test_another_process_goes_on_after_a_failed_sync_as_this_one_would(
     disk: Disk, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool

@@ -75,6 +75,15 @@ def test_a_second_appender_in_another_process_is_refused(disk: Disk) -> None:
     assert [r["type"] for r in chain(disk).events] == ["held", "t"]
 
 
+def test_no_argument_of_the_holder_is_told_to_others(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/service", "--token", "hunter2"])
+    with disk.open():
+        with pytest.raises(LockedError, match=r"\(service, since") as caught:
+            disk.open()
+        assert caught.value.holder["program"] == "service"
+        assert b"hunter2" not in disk.lock.read_bytes()
+
+
 def test_the_second_is_refused_at_once_unless_it_wants_to_wait(disk: Disk) -> None:
     with disk.open():
         started = time.monotonic()
