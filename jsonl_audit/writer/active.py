@@ -94,14 +94,14 @@ class Active:
 
         `us` is that record's ts in microseconds, `times` are the records' own times where they have one.
         """
-        self.seq, self.ts, _, self.head = last
-        self.us = us
+        seq, ts, _, head = last
+        size, timed, low, high = len(lines), self.timed, self.low, self.high
         if times:
-            self.timed = None if self.timed is None else self.timed + len(times)
-            self.low = min(self.low, *times)
-            self.high = max(self.high, *times)
-        size = len(lines)
-        self.size += size
+            timed = None if timed is None else timed + len(times)
+            low, high = min(low, *times), max(high, *times)
+        # No call among these: an interrupt (Ctrl-C) comes behind a call, and half of this would be no state.
+        self.seq, self.ts, self.head, self.us = seq, ts, head, us
+        self.size, self.timed, self.low, self.high = self.size + size, timed, low, high
         if self.walk is None:
             self.pending.append(lines)
             self.pending_bytes += size
@@ -111,9 +111,9 @@ class Active:
     def digest_pending(self) -> None:
         """Takes what was written since the last time into the digest."""
         if self.pending:
-            self.hasher.update(b"".join(self.pending))
-            self.pending.clear()
-            self.pending_bytes = 0
+            hasher = self.hasher.copy()  # an interrupt must not leave lines that are taken in and still pending
+            hasher.update(b"".join(self.pending))
+            self.hasher, self.pending, self.pending_bytes = hasher, [], 0
 
     def catch_up(self, budget: int | None = None) -> bool:
         """Walks on through a reopened segment, at most `budget` bytes (None: to its end); True when all is walked.

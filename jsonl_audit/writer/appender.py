@@ -28,7 +28,7 @@ from jsonl_audit.writer.lock import Lock
 from jsonl_audit.writer.notes import Notes
 from jsonl_audit.writer.recover import Opening, check_foreign, open_log
 from jsonl_audit.writer.settings import Settings
-from jsonl_audit.writer.turn import Turn
+from jsonl_audit.writer.turn import Turn, in_turn
 
 __all__ = ["Appender"]
 
@@ -106,21 +106,24 @@ class Appender:
 
         Raises SyncError if the last sync fails; the log is closed all the same.
         """
-        with self._turn:
-            if self.closed:
-                return
-            self.closed = True
-            registry.discard(self)
-            try:
-                if self._active is not None:
-                    self._last = self._active.link
-                    self._disk.sync(self._active)
-                    if not (self._broken or self._disk.failed):
-                        self._disk.mark(self._active)
-            finally:
-                self._let_go()
-                self._background.stop()
+        self._close()
         self._background.end()
+
+    @in_turn
+    def _close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        registry.discard(self)
+        try:
+            if self._active is not None:
+                self._last = self._active.link
+                self._disk.sync(self._active)
+                if not (self._broken or self._disk.failed):
+                    self._disk.mark(self._active)
+        finally:
+            self._let_go()
+            self._background.stop()
 
     def _let_go(self) -> None:
         if self._active is not None:
@@ -195,14 +198,14 @@ class Appender:
         self._put(active, line, receipt, us, body.time and (body.time,))
         return receipt
 
+    @in_turn
     def commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
         """Commits several groups in one write and one sync: each of two or more records is a batch, all or none.
 
         Raises EventTooLargeError for a batch past the format's limit, WriteError, SyncError, ClosedError.
         """
-        with self._turn:
-            self._ready()
-            return self._commit(groups)
+        self._ready()
+        return self._commit(groups)
 
     def _commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
         active = self._active
@@ -289,13 +292,13 @@ class Appender:
 
     # -- syncing
 
+    @in_turn
     def flush(self) -> None:
         """Returns when everything committed is on disk, in every mode. Raises SyncError, ClosedError."""
-        with self._turn:
-            self._disk.must_not_have_failed()
-            active = self._ready()
-            self._sync(active)
-            self._disk.mark(active)
+        self._disk.must_not_have_failed()
+        active = self._ready()
+        self._sync(active)
+        self._disk.mark(active)
 
     def _sync(self, active: Active) -> None:
         broken, self._broken = self._broken, True  # nothing more goes into a file whose sync failed
@@ -304,7 +307,7 @@ class Appender:
 
     def sync_in_background(self) -> None:
         """One sync of the interval mode. Commits go on meanwhile."""
-        with self._turn:
+        with self._turn.lock:
             active = self._active
             if self.closed or self.forked or active is None or self._disk.failed:
                 return
@@ -313,7 +316,7 @@ class Appender:
             fd = os.dup(active.fd)  # the segment may be sealed meanwhile
         failure = self._disk.sync_file(active, fd)
         storage.close(fd)
-        with self._turn:
+        with self._turn.lock:
             if self._active is not active or self._disk.failed:
                 return
             if failure is not None:
@@ -325,25 +328,25 @@ class Appender:
 
     # -- sealing
 
+    @in_turn
     def rotate(self) -> str | None:
         """Seals the active segment; the path it has now, None if it holds nothing but its header.
 
         Raises SealError; then the active file is as it was. SyncError, ClosedError.
         """
-        with self._turn:
-            active = self._ready()
-            if not active.has_records:
-                return None
-            try:
-                whole = active.catch_up()
-            except OSError as error:
-                raise SealError.of(error, "the segment cannot be read", self.names.path) from error
-            if not whole:  # it was cut a moment ago: going on seals what is left of it
-                self._broken = True
-                self._ready()
-                return None
-            self._seal_at = 0
-            return self._seal()
+        active = self._ready()
+        if not active.has_records:
+            return None
+        try:
+            whole = active.catch_up()
+        except OSError as error:
+            raise SealError.of(error, "the segment cannot be read", self.names.path) from error
+        if not whole:  # it was cut a moment ago: going on seals what is left of it
+            self._broken = True
+            self._ready()
+            return None
+        self._seal_at = 0
+        return self._seal()
 
     def _seal_if_due(self) -> bool:
         """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""
@@ -385,10 +388,10 @@ class Appender:
         return sealed
 
     @property
+    @in_turn
     def last(self) -> Link:
         """The last record committed; also once the log is closed."""
-        with self._turn:
-            return self._last or self._ready().link
+        return self._last or self._ready().link
 
     def __del__(self) -> None:
         if not self.closed:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from jsonl_audit.errors import WriteError
 from jsonl_audit.writer.notes import Notes
 
-__all__ = ["Turn"]
+if TYPE_CHECKING:
+    from jsonl_audit.writer.appender import Appender
+
+__all__ = ["Turn", "in_turn"]
 
 
 class Turn:
@@ -39,14 +42,30 @@ class Turn:
             path=self.path,
         )
 
-    def __enter__(self) -> None:
-        if self.mine():
-            raise self.within_itself()
-        self.lock.acquire()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.lock.release()
-        if self.notes.untold:
-            self.notes.tell()
+_Args = ParamSpec("_Args")
+_Result = TypeVar("_Result")
+
+
+def in_turn(
+    method: Callable[Concatenate[Appender, _Args], _Result],
+) -> Callable[Concatenate[Appender, _Args], _Result]:
+    """A method that waits for its turn.
+
+    The lock itself stands in the ``with``: were that an object with code of its own, Ctrl-C could come between its
+    taking the lock and the ``with`` knowing of it, and the lock would be held for ever.
+    """
+
+    @functools.wraps(method)
+    def taken(self: Appender, /, *args: _Args.args, **kwargs: _Args.kwargs) -> _Result:
+        turn = self._turn
+        if turn.mine():
+            raise turn.within_itself()
+        try:
+            with turn.lock:
+                return method(self, *args, **kwargs)
+        finally:
+            if turn.notes.untold:
+                turn.notes.tell()
+
+    return taken

@@ -1,0 +1,62 @@
+"""Ctrl-C in the middle of an append: whatever it cuts off, the log stays one that verifies."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+from disk import Disk, chain
+
+from jsonl_audit import verify
+from jsonl_audit.writer import active
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt where the interpreter looks for signals: at the n-th call, or behind it."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def __call__(self, _frame: FrameType, event: str, _arg: Any) -> None:
+        self.left -= event in ("call", "c_return")
+        if self.left == 0:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> None:
+        sys.setprofile(self)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("fsync", ["always", "never"])
+@pytest.mark.parametrize("many", [0, 1, 3], ids=["rotate", "one", "a batch"])
+def test_an_append_that_is_interrupted_anywhere_leaves_a_whole_log(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, fsync: str, many: int
+) -> None:
+    monkeypatch.setattr(active, "DIGEST_BLOCK", 600)
+    monkeypatch.setattr("jsonl_audit.writer.appender.DIGEST_BLOCK", 600)
+    events = [{"type": "t", "time": "2026-01-02T03:04:05Z"} if fsync == "always" else {"type": "t"}] * many
+    nth, interrupted = 0, True
+    with disk.open(fsync=fsync) as log:
+        while interrupted:
+            nth += 1
+            try:
+                with Interrupt(nth):
+                    {0: log.rotate, 1: lambda: log.append(events[0]), 3: lambda: log.append_many(events)}[many]()
+                interrupted = False
+            except KeyboardInterrupt:
+                pass
+            log.append("t")
+            if nth % 5 == 0:
+                log.rotate()
+        log.rotate()
+    assert nth > 10
+    report = verify(disk.path, full=True)
+    assert report.verdict == "intact", report.text()
+    chain(disk)
