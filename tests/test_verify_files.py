@@ -315,3 +315,17 @@ def test_a_clock_before_1970(tmp_path: Path) -> None:
     log = Log(tmp_path, start=-(10**15)).fill(2)
     log.seal().fill(2)
     assert verify(log.active, full=True).verdict == "intact"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_line_put_in_before_a_header_leaves_the_segment_in_its_place(log: Log, number: int) -> None:
+    log.fill(3).seal().fill(3).seal().fill(3)
+    other = log.lines(number % 3 + 1)[1]
+    path = log.paths[number - 1]
+    path.write_bytes(other + path.read_bytes())
+    report = verify(log.active)
+    kinds = {finding.kind for finding in report.findings}
+    assert report.verdict == "tampered"
+    assert {"header-missing", "chain-broken"} <= kinds or {"header-missing", "records-missing"} <= kinds
+    assert "segment-missing" not in kinds
+    assert report.records >= 12

@@ -41,15 +41,17 @@ def place(
     )
     left = []
     for file, first, begins in sorted(strays, key=lambda stray: stray[1].seq if stray[1] else 2**63):
-        number = 0
-        for header in headers:
-            said = header.previous
-            if said is not None and (
-                said.name == file.plain_name or (first is not None and said.first_seq <= first.seq <= said.last_seq)
-            ):
-                number = header.segment - 1
+        said = {header.segment - 1: header.previous for header in headers if header.previous is not None}
+        # The name comes first: a line put in before the header may be of any segment.
+        by_name = [number for number, previous in said.items() if previous.name == file.plain_name]
+        by_seq = [
+            number
+            for number, previous in said.items()
+            if first is not None and previous.first_seq <= first.seq <= previous.last_seq
+        ]
+        number = (by_name or (by_seq if file.sealed or not by_seq or by_seq[-1] not in groups else []) or [0])[-1]
         behind = first is not None and bool(headers) and first.seq > headers[-1].seq
-        if not number and begins and (not headers or behind or (first is None and not file.sealed)):
+        if not number and begins and (not headers or behind or not file.sealed):
             number = max(groups, default=0) + 1  # it is behind all that is known
         if number and number not in groups:
             groups[number] = [file]
