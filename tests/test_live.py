@@ -383,3 +383,21 @@ def test_a_handler_that_raises_stops_nothing(disk: Disk) -> None:
     finally:
         logging.getLogger("jsonl_audit").removeHandler(handler)
     assert [r["n"] for r in chain(disk).events] == [1, 2, 3]
+
+
+def test_a_writer_that_was_overtaken_is_told_to_open_the_log_anew(disk: Disk) -> None:
+    """Its lock file was removed and another writer went on: moving that one's file away would fork the log."""
+    log = disk.open()
+    log.append("t", n=1)
+    disk.lock.unlink()
+    with disk.open() as other:
+        other.append("t", n=2)
+        other.rotate()
+        other.append("t", n=3)
+    time.sleep(0.11)
+    with pytest.raises(WrongLogError, match="another writer.*open the log anew"):
+        log.append("t", n=4)
+    log.close()
+    with disk.open() as again:
+        again.append("t", n=4)
+    assert [r["n"] for r in chain(disk).events] == [1, 2, 3, 4]

@@ -153,6 +153,13 @@ def _present(names: Names, active: Active) -> str:
             header = content.header()
     except FileNotFoundError:
         return "missing"
+    if header.log == active.log and header.segment > active.segment:
+        raise WrongLogError(
+            f"another writer took this log over and went on in segment {header.segment}: the lock file had been "
+            "removed, or does not keep writers apart here; nothing was written. Close this one and open the log anew",
+            path=names.path,
+            seq=active.seq,
+        )
     if (header.log, header.segment) != (active.log, active.segment):
         raise WrongLogError(
             "another log's file, or another segment, was put in the place of the one being written; nothing was "
