@@ -395,7 +395,7 @@ def test_a_writer_that_was_overtaken_is_told_to_open_the_log_anew(disk: Disk) ->
         other.rotate()
         other.append("t", n=3)
     time.sleep(0.11)
-    with pytest.raises(WrongLogError, match="another writer.*open the log anew"):
+    with pytest.raises(WrongLogError, match=r"another writer.*open the log anew"):
         log.append("t", n=4)
     log.close()
     with disk.open() as again:
