@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from jsonl_audit import aio
+    from jsonl_audit.context import context
     from jsonl_audit.errors import (
         AuditError,
         ClosedError,
@@ -68,6 +69,7 @@ __all__ = [
     "WriteError",
     "WrongLogError",
     "aio",
+    "context",
     "follow",
     "get",
     "query",
@@ -84,6 +86,7 @@ _HOMES = {
     "Receipt": "writer.chain",
     "Report": "verifier",
     "aio": "aio",
+    "context": "context",
     "follow": "reader",
     "get": "reader",
     "query": "reader",

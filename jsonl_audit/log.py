@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit import record
+from jsonl_audit.context import bound, joined
 from jsonl_audit.errors import EventError
 from jsonl_audit.segment import Names
 from jsonl_audit.writer.appender import Appender
@@ -110,6 +111,8 @@ class AuditLog:
         """
         if members or type(event) is not dict:
             event = _event(event, members)
+        if (found := bound()) is not None:
+            event = joined(event, found)
         return self._appender.append(record.encode(event, self._line_limit))
 
     log = append
@@ -136,10 +139,11 @@ class AuditLog:
         if isinstance(events, str | bytes | Mapping):
             raise TypeError(f"events is a list of events or another iterable of them, not one {type(events).__name__}")
         bodies = []
-        limit = self._line_limit
+        limit, found = self._line_limit, bound()
         for event in events:
             try:
-                bodies.append(record.encode(event if type(event) is dict else _event(event, {}), limit))
+                given = event if type(event) is dict else _event(event, {})
+                bodies.append(record.encode(given if found is None else joined(given, found), limit))
             except EventError as error:
                 number = len(bodies) + 1
                 error.message = f"event {number}: {error.message}; nothing of it or of the others was written"

@@ -20,6 +20,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"aio", "persistence"},
     {"log"},
+    {"context"},
     {"writer", "reader", "verifier"},
     {"snapshot"},
     {"scan", "content", "mark"},
