@@ -329,3 +329,38 @@ def test_a_line_put_in_before_a_header_leaves_the_segment_in_its_place(log: Log,
     assert {"header-missing", "chain-broken"} <= kinds or {"header-missing", "records-missing"} <= kinds
     assert "segment-missing" not in kinds
     assert report.records >= 12
+
+
+# -- what has a segment's name and is none
+
+
+def _make(path: Path, what: str) -> None:
+    if what == "directory":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path.with_name("nowhere"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("what", ["directory", "pipe", "symlink"])
+def test_what_only_has_the_name_of_a_segment_is_noted_and_the_rest_is_verified(log: Log, what: str) -> None:
+    stray = log.directory / log.names.sealed("20200101T000000000000Z")
+    _make(stray, what)
+    report = verify(log.active)
+    assert (report.verdict, report.records) == ("intact", 12)
+    [note] = report.notes
+    assert (note.kind, note.segment) == ("not-a-segment", stray.name)
+    assert what in note.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("what", ["directory", "pipe", "symlink"])
+def test_in_the_place_of_a_segment_it_makes_the_log_incomplete(log: Log, what: str) -> None:
+    log.drop(2)
+    _make(log.paths[1], what)
+    report = verify(log.active)
+    assert report.verdict == "incomplete"
+    assert kinds(report) == ["segment-missing"]
+    assert [note.kind for note in report.notes] == ["not-a-segment"]

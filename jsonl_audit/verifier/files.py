@@ -16,6 +16,7 @@ from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, Storage
 from jsonl_audit.mark import Mark
 from jsonl_audit.segment import Header, is_sealed_name, parse_header
 from jsonl_audit.snapshot import Snapshot, resolve
+from jsonl_audit.verifier.report import Note
 
 __all__ = ["Collected", "File", "Vanished", "collect"]
 
@@ -94,12 +95,19 @@ class Collected:
     """The files of one log. `active` is the one that bears its name, or will when a sealing comes to its end."""
 
     def __init__(
-        self, path: str, files: list[File], snapshot: Snapshot | None = None, active: File | None = None
+        self,
+        path: str,
+        files: list[File],
+        snapshot: Snapshot | None = None,
+        active: File | None = None,
+        notes: Sequence[Note] = (),
     ) -> None:
         self.path = path
         """As it was named."""
         self.files = files
         self.active = active
+        self.notes = notes
+        """What lies among the files and is none."""
         self._snapshot = snapshot
 
     @property
@@ -179,18 +187,40 @@ def _of_log(path: str) -> Collected:
     before = mark.read(lock)
     snapshot = Snapshot(found)
     try:
-        files = []
+        files: list[File] = []
+        notes: list[Note] = []
         active = None
         if snapshot.active is not None:
             content = snapshot.active
             active = File(content.path, content.key, content.size, lock=lock, mark=before, content=content)
             active.look(content.first_line())
             files.append(active)
-        files += [_file(sealed, listed=True) for sealed in snapshot.sealed]
+        for sealed in snapshot.sealed:
+            stranger = _stranger(sealed)
+            if stranger is None:
+                files.append(_file(sealed, listed=True))
+            else:
+                notes.append(stranger)
     except BaseException:
         snapshot.close()
         raise
-    return Collected(path, _once(files), snapshot, active)
+    return Collected(path, _once(files), snapshot, active, notes)
+
+
+def _stranger(path: str) -> Note | None:
+    """The note on what bears the name of a sealed segment and is no file: a mkdir must not stop a verification."""
+    try:
+        kind = stat_module.S_IFMT(storage.stat(path).st_mode)
+    except FileNotFoundError:
+        kind = stat_module.S_IFLNK if storage.exists(path) else stat_module.S_IFREG
+    except OSError:
+        kind = stat_module.S_IFREG  # whoever opens it says why that cannot be
+    if kind == stat_module.S_IFREG:
+        return None
+    strange = {stat_module.S_IFDIR: "a directory", stat_module.S_IFLNK: "a symlink that leads nowhere"}
+    what = strange.get(kind, "a device, a pipe or a socket")
+    message = f"this is {what} with the name of a segment, passed over; move it away"
+    return Note("not-a-segment", message, os.path.basename(path))
 
 
 def _file(path: str, *, listed: bool = False) -> File:

@@ -40,7 +40,7 @@ class _Log:
         """Files without a right header that have no place in the log, with the first record of each."""
         self.chain: dict[int, Checked] = {}
         self.findings: list[Finding] = []
-        self.notes: list[Note] = []
+        self.notes: list[Note] = [*collected.notes]
         self.floor: Floor | None = None
 
     # -- which file is what

@@ -67,7 +67,8 @@ class Note:
     """Something worth knowing that is not wrong. It never changes the verdict."""
 
     kind: str
-    """`documented-torn`, `purged-prefix`, `older-copy`, `unfinished`, `active-missing` or `clock-clamped`."""
+    """`documented-torn`, `purged-prefix`, `older-copy`, `unfinished`, `active-missing`, `clock-clamped` or
+    `not-a-segment`."""
     message: str
     segment: str | None = None
     line: int | None = None
