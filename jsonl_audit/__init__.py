@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     )
     from jsonl_audit.log import AuditLog
     from jsonl_audit.persistence import FileSettings, Persistence
+    from jsonl_audit.reader.filters import Filters
     from jsonl_audit.reader.follow import follow
     from jsonl_audit.reader.get import get
+    from jsonl_audit.reader.notices import Notice, ReadWarning
     from jsonl_audit.reader.query import query, tail
     from jsonl_audit.verifier import Finding, Note, Report, verify
     from jsonl_audit.writer.chain import Receipt
@@ -52,14 +54,17 @@ __all__ = [
     "EventError",
     "EventTooLargeError",
     "FileSettings",
+    "Filters",
     "Finding",
     "LockedError",
     "LogError",
     "NewerFormatError",
     "NotALogError",
     "Note",
+    "Notice",
     "Persistence",
     "QueryError",
+    "ReadWarning",
     "Receipt",
     "Report",
     "ReservedTypeError",
@@ -80,9 +85,12 @@ __all__ = [
 _HOMES = {
     "AuditLog": "log",
     "FileSettings": "persistence",
+    "Filters": "reader",
     "Finding": "verifier",
     "Note": "verifier",
+    "Notice": "reader",
     "Persistence": "persistence",
+    "ReadWarning": "reader",
     "Receipt": "writer.chain",
     "Report": "verifier",
     "aio": "aio",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tracemalloc
 from collections.abc import Callable
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from logs import Log, build
 from reads import seqs, told
 
-from jsonl_audit import AuditError, AuditLog, query, record, tail
-from jsonl_audit.reader import ReadWarning
+from jsonl_audit import AuditError, AuditLog, ReadWarning, StorageError, get, query, record, storage, tail
+from jsonl_audit.reader import info
 from jsonl_audit.scan import Walk
 
 
@@ -232,3 +233,48 @@ def test_the_end_is_where_a_walk_finds_it(
     walk.finish()
     assert len(told(log.active)[0]) == walk.records
     shutil.rmtree(directory)
+
+
+# -- a file that cannot be read, or is none -------------------------------------------------------
+
+
+def test_what_only_has_the_name_of_a_segment_is_passed_over_and_told(log_dir: Path) -> None:
+    log = build(log_dir, segments=2, events=2)
+    stray = log_dir / log.names.sealed("20200101T000000000000Z")
+    stray.mkdir()
+    found, notices = told(log.active)
+    assert found == [1, 2, 3, 4, 5, 6]
+    assert [(notice.kind, notice.path) for notice in notices] == [("not-a-segment", str(stray))]
+
+
+def test_a_segment_that_cannot_be_read_stops_only_who_needs_it(
+    log_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = build(log_dir, segments=3, events=3)
+    unreadable = str(log.paths[1])
+
+    def refused(path: str, real: Callable[[str], int] = storage.open_read) -> int:
+        if path == unreadable:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(storage, "open_read", refused)
+    assert [each["seq"] for each in tail(log.active, 3)] == [10, 11, 12]
+    with pytest.raises(StorageError, match="Permission denied") as caught:
+        seqs(log.active)
+    assert caught.value.path == unreadable
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+def test_a_missing_active_file_is_told(log_dir: Path, left: str) -> None:
+    log = build(log_dir, segments=2, events=2)
+    log.drop(2)
+    if left != "nothing":
+        log.active.touch()
+    found, notices = told(log.active)
+    assert found == [1, 2, 3]
+    assert [notice.kind for notice in notices] == ["active-missing"]
+    with pytest.warns(ReadWarning, match="not here, or is empty"):
+        assert info(log.active).last_seq == 3
+    with pytest.warns(ReadWarning, match="not here, or is empty"):
+        assert get(log.active, 3) is not None

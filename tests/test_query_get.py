@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from logs import Log, build
 
-from jsonl_audit import AuditLog, QueryError, get, query, record
+from jsonl_audit import AuditLog, Notice, QueryError, get, query, record
 from jsonl_audit.reader import get_line, info
 
 
@@ -96,3 +96,14 @@ def test_an_empty_file_has_no_figures(log_dir: Path) -> None:
     (log_dir / "audit.jsonl").touch()
     found = info(log_dir / "audit.jsonl")
     assert (found.segments, found.last_seq, found.head, found.types) == ([], None, None, {})
+
+
+def test_lines_that_are_no_records_are_not_counted_and_told(log_dir: Path) -> None:
+    log = build(log_dir, segments=1, events=2)
+    log.insert_line(1, 1, b"junk\n")
+    log.insert_line(1, 1, b"{}\n")
+    notices: list[Notice] = []
+    assert info(log.active, on_damage=notices.append).records == 3
+    assert [(notice.kind, notice.lines) for notice in notices] == [("damage", 2)]
+    assert str(notices[0]).startswith("audit.jsonl holds 2 lines that are no records, not counted")
+    assert info(log.active, types=False).last_seq == 3

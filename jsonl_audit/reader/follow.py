@@ -49,7 +49,7 @@ def follow(
         these two are what to keep for going on after a restart.
     :param poll: how many seconds to wait before looking again.
     :param stop: an Event, or a callable. Once it is set, or says True, what is there is given, and then it ends.
-    :param on_damage: called with a :class:`~jsonl_audit.reader.Notice` for what is passed over, and where records
+    :param on_damage: called with a :class:`~jsonl_audit.Notice` for what is passed over, and where records
         that were given have been taken back (``voided``): a failed sync, or a crash, can do that.
 
     The other arguments are those of :func:`query`. Raises what `query` raises, except that it waits where there is no

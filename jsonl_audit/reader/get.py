@@ -52,6 +52,7 @@ def get_line(
     tell = on_damage or notices.warn
     with Snapshot(resolve(path)) as snapshot:
         segments = Segments(snapshot, tell)
+        segments.tell_of_active()
         found = _by_seq(segments, seq) if own_id is None else _by_id(segments, own_id, tell)
     return None if found is None else found.piece + b"\n"
 

@@ -11,7 +11,7 @@ from jsonl_audit import record
 from jsonl_audit.content import Content
 from jsonl_audit.reader import notices
 from jsonl_audit.reader.ends import looks_like_a_record
-from jsonl_audit.reader.notices import Tell
+from jsonl_audit.reader.notices import Notice, Tell
 from jsonl_audit.reader.segments import Opened, Segments
 from jsonl_audit.reader.windows import windows
 from jsonl_audit.snapshot import Snapshot, resolve
@@ -69,6 +69,8 @@ def info(path: str | os.PathLike[str], *, types: bool = True, on_damage: Tell | 
     """Figures about a log.
 
     :param types: also count the records of each type, which reads the whole log.
+    :param on_damage: called with a :class:`~jsonl_audit.Notice` for lines that are no records (where types are
+        counted) and for what is missing; by default that is a warning.
 
     Raises StorageError if there is no such log or it cannot be read, NotALogError, NewerFormatError.
 
@@ -79,9 +81,11 @@ def info(path: str | os.PathLike[str], *, types: bool = True, on_damage: Tell | 
     >>> found.last_seq, found.head == receipt.hash, found.types
     (2, True, {'audit.segment': 1, 'exec.completed': 1})
     """
+    tell = on_damage or notices.warn
     counted: Counter[bytes] = Counter()
     with Snapshot(resolve(path)) as snapshot:
-        segments = Segments(snapshot, on_damage or notices.warn)
+        segments = Segments(snapshot, tell)
+        segments.tell_of_active()
         found = Info(snapshot.names.path)
         for opened in segments.walk():
             header = opened.segment.header
@@ -91,15 +95,18 @@ def info(path: str | os.PathLike[str], *, types: bool = True, on_damage: Tell | 
             active = opened.content is snapshot.active
             found.segments.append(_segment(opened, active, found))
             if types:
-                _count(opened.content, opened.end, counted)
+                kinds = _count(opened.content, opened.end)
+                counted += kinds
+                others = sum(count for kind, count in kinds.items() if not _is_type(kind))
+                if others:
+                    tell(_no_records(opened.segment.path, others))
     found.size = sum(each.size for each in found.segments)
     with_records = [each for each in found.segments if each.last_seq is not None]
     if with_records:
         found.first_seq, found.first_ts = with_records[0].first_seq, with_records[0].first_ts
         found.last_seq, found.last_ts = with_records[-1].last_seq, with_records[-1].last_ts
     if types:
-        names = ((kind.decode("ascii", "replace"), count) for kind, count in counted.most_common())
-        found.types = {name: count for name, count in names if record.TYPE.fullmatch(name)}
+        found.types = {kind.decode(): count for kind, count in counted.most_common() if _is_type(kind)}
         found.records = sum(found.types.values())
     return found
 
@@ -132,12 +139,24 @@ def _outermost(content: Content, end: int, *, reverse: bool) -> bytes | None:
     return None
 
 
-def _count(content: Content, end: int, counted: Counter[bytes]) -> None:
+def _count(content: Content, end: int) -> Counter[bytes]:
     """Counts types by where they stand in a line: nothing is parsed, and what is no type is sorted out at the end."""
+    counted: Counter[bytes] = Counter()
     for window in windows(content, 0, end):
         pieces = window.data[window.begin : window.cut].split(b"\n")
         pieces.pop()
         counted.update(map(_kind, pieces))
+    return counted
+
+
+def _is_type(kind: bytes) -> bool:
+    return record.TYPE.fullmatch(kind.decode("ascii", "replace")) is not None
+
+
+def _no_records(path: str, lines: int) -> Notice:
+    which = "a line that is no record" if lines == 1 else f"{lines:,} lines that are no records"
+    message = f"{os.path.basename(path)} holds {which}, not counted; run jsonl-audit verify"
+    return Notice("damage", message, path, lines=lines)
 
 
 def _kind(piece: bytes) -> bytes:

@@ -35,16 +35,14 @@ class Segment:
 
     @property
     def header(self) -> Header | None:
-        """None where the first line is no whole header, or the file is gone. Raises NewerFormatError, StorageError."""
+        """None where the first line is no whole header, cannot be read, or is gone. Raises NewerFormatError."""
         if not self._looked:
             try:
                 self.look(first_line_of(self.path))
             except FileNotFoundError:
                 self._looked = self.gone = True
-            except NotALogError:
+            except (NotALogError, OSError):  # whoever needs its records opens it, and is told why that cannot be
                 self._looked = True
-            except OSError as error:
-                raise unreadable(self.path, error) from error
         return self._header
 
 

@@ -45,10 +45,10 @@ def query(
     :param offset: so many of those that fit are left out first.
     :param after: only records whose seq is greater. ``(seq, hash)`` also checks that this record is in this log.
     :param reverse: newest first.
-    :param on_damage: called with a :class:`~jsonl_audit.reader.Notice` for lines that are no records and segments
+    :param on_damage: called with a :class:`~jsonl_audit.Notice` for lines that are no records and segments
         that are missing, which are passed over; by default that is a warning.
     :param block: the most that is read at once, in bytes.
-    :param filters: see :class:`~jsonl_audit.reader.Filters`.
+    :param filters: see :class:`~jsonl_audit.Filters`.
 
     Raises QueryError for a filter that makes no sense and TypeError for one that does not exist, at once; when the
     first record is asked for, StorageError if there is no such log or it cannot be read, NotALogError if something
@@ -155,6 +155,7 @@ def _find(
         return
     with Snapshot(resolve(path)) as snapshot:
         segments = Segments(snapshot, tell)
+        segments.tell_of_active()
         if known is not None:
             cursor.check(segments, selection.after, known)
         for match in matches(segments, selection, tell, block=block, reverse=reverse):

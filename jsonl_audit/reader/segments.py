@@ -66,6 +66,13 @@ class Segments:
             self._sort()
         self._leave_out_purged()
 
+    def tell_of_active(self) -> None:
+        """Tells where the active file is missing behind sealed ones: what was written last is not known then."""
+        if self._active is None and self.all:
+            name = os.path.basename(self.names.path)
+            message = f"{name} is not here, or is empty: what was written to it is not known; run jsonl-audit verify"
+            self._tell(Notice("active-missing", message, self.names.path))
+
     def following(self, index: int) -> Header | None:
         """The header behind the segment at `index`, where it is that of its successor."""
         if index + 1 >= len(self.all):
@@ -162,7 +169,10 @@ class Segments:
                     break
                 segment.path = again
             except OSError as error:
-                raise unreadable(segment.path, error) from error
+                if os.path.isfile(segment.path):
+                    raise unreadable(segment.path, error) from error
+                self._tell_stranger(segment.path)
+                break
         segment.gone = True
         return None
 
@@ -204,6 +214,11 @@ class Segments:
         through = max((floor.segment for floor in floors if floor is not None), default=0)
         while self.all and self.all[0].header is not None and self.all[0].header.segment <= through:
             del self.all[0]
+
+    def _tell_stranger(self, path: str) -> None:
+        what = "a directory" if os.path.isdir(path) else "a device, a pipe or a socket"
+        message = f"{os.path.basename(path)} is {what} with the name of a segment, passed over; move it away"
+        self._tell(Notice("not-a-segment", message, path))
 
     def _tell_gap(self, before: Segment | None, behind: Segment | None) -> None:
         if before is None or behind is None or before.header is None or behind.header is None:
