@@ -11,7 +11,10 @@ import re
 
 from jsonl_audit.record import HARD_LIMIT
 
-__all__ = ["Lines", "Long", "Nuls", "hole_in"]
+__all__ = ["BOM", "Lines", "Long", "Nuls", "hole_in", "unconverted"]
+
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark that some editors put before a text."""
 
 _NULS = re.compile(rb"\x00+")
 _KEPT = 4096  # bytes from the start of a line that is too long to be a record
@@ -117,6 +120,22 @@ class Nuls:
         begin, stop = self._run
         self._found |= stop > 0 and (begin == self.start or begin % 512 == 0) and stop % 512 == 0
         return self._found
+
+
+def unconverted(line: bytes) -> tuple[bytes, str]:
+    """A line (LF included) without what a transfer in text mode or an editor added, and in words what that was.
+
+    >>> unconverted(b'{"seq":1}\\r\\n')
+    (b'{"seq":1}\\n', 'the record is right, but its line ends in CR LF: the file was converted')
+    """
+    added, plain = [], line
+    if line.startswith(BOM):
+        added.append("a byte order mark stands before it")
+        plain = line[len(BOM) :]
+    if line.endswith(b"\r\n"):
+        added.append("its line ends in CR LF")
+        plain = plain[:-2] + b"\n"
+    return plain, f"the record is right, but {' and '.join(added)}: the file was converted"
 
 
 def hole_in(piece: bytes, start: int) -> bool:

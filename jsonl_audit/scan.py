@@ -22,7 +22,7 @@ from blake3 import blake3
 from jsonl_audit import instants, record, rules
 from jsonl_audit.batches import Batches, State
 from jsonl_audit.errors import NewerFormatError
-from jsonl_audit.lines import Lines, Long, Nuls, hole_in
+from jsonl_audit.lines import Lines, Long, Nuls, hole_in, unconverted
 from jsonl_audit.links import CLOCK_BACKWARDS, Link, broken_link
 from jsonl_audit.segment import Floor, Header, parse_header
 
@@ -331,13 +331,18 @@ class Walk:
         """A line with LF whose own hash is not right."""
         long = type(line) is Long
         size = line.size if type(line) is Long else len(line)
-        shaped = record.HEAD.match(line) is not None
+        plain, what = (line, "") if long else unconverted(line)
+        shaped = record.HEAD.match(plain) is not None
         self.begins = self.begins or shaped
         self.names = ()
-        if not long and b"\0" not in line and (shaped or _TAIL.search(line, max(0, len(line) - 160))):
-            stored, hashed = line[-67:-3].decode("ascii", "replace"), record.hash_of(line)
-            seq = record.seq_of(line) if shaped else None
-            self._add("record-modified", line, seq, "the line disagrees with its own hash", stored, hashed)
+        if not long and b"\0" not in plain and (shaped or _TAIL.search(plain, max(0, len(plain) - 160))):
+            stored, hashed = plain[-67:-3].decode("ascii", "replace"), record.hash_of(plain)
+            seq = record.seq_of(plain) if shaped else None
+            if stored == hashed:
+                self._add("record-modified", plain, seq, what, size=size)
+            else:
+                what = "the line disagrees with its own hash"
+                self._add("record-modified", plain, seq, what, stored, hashed, size=size)
             self.names = (stored, hashed)
         else:
             what = "a line longer than any record may be" if long else "this line is no record"

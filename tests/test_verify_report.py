@@ -121,6 +121,28 @@ def test_every_kind_has_its_verdict_its_meaning_and_its_place_in_the_docs() -> N
     assert set(re.findall(r"^\| `([a-z-]+)` \| [a-z`]", documented, re.MULTILINE)) >= set(VERDICT_OF)
 
 
+def test_a_file_that_was_converted_is_told_as_that(tmp_path: Path) -> None:
+    log = build(tmp_path, segments=1, events=2)
+    whole = log.read(1)
+    log.write(1, whole.replace(b"\n", b"\r\n"))
+    report = verify(log.active)
+    assert report.verdict == "tampered"
+    shown = [finding for finding in report.findings if finding.kind == "record-modified"]
+    assert [finding.seq for finding in shown] == [1, 2, 3]
+    assert {(finding.expected, finding.actual) for finding in shown} == {(None, None)}
+    assert all("ends in CR LF" in finding.message and finding.id for finding in shown)
+    assert "None" not in report.text()
+    log.write(1, b"\xef\xbb\xbf" + whole)
+    header, modified = verify(log.active).findings
+    assert "no header whose hash is right" in header.message
+    assert (modified.seq, modified.line) == (1, 1)
+    assert "byte order mark" in modified.message
+
+
+def test_a_range_of_one_is_one(tmp_path: Path) -> None:
+    assert "1 record in 1 file, seq 1, head" in verify(build(tmp_path, segments=1, events=0).active).text()
+
+
 def test_a_report_cannot_be_changed() -> None:
     values = (Report("intact", "audit.jsonl", full=True), Finding("fork", "x"), Note("unfinished", "x"))
     for value in values:

@@ -183,7 +183,8 @@ class _Lines:
     def _summary(self) -> str:
         words = f"{self._appended:,} record{'s' * (self._appended != 1)} appended"
         if self._appended:
-            words += f" (seq {self._first} to {self._last})"
+            last = f" to {self._last}" * (self._last != self._first)
+            words += f" (seq {self._first}{last})"
         if self._kept:
             words += f", {self._kept:,} of them kept as text"
         if self._refused:

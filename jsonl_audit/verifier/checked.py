@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jsonl_audit.lines import BOM
 from jsonl_audit.links import Link
 from jsonl_audit.scan import Damage
 from jsonl_audit.segment import Floor, Header, describe_foreign
@@ -60,7 +61,7 @@ class Checked:
         """Says so where the file does not begin with a right header."""
         if self.file.header is None:
             what = self.file.broken or describe_foreign(self.file.text)
-            if self.file.text.startswith(b'{"seq":'):
+            if self.file.text.removeprefix(BOM).startswith(b'{"seq":'):
                 what = "the first line is no header whose hash is right"
             self.add("header-missing", what, line=1, offset=0)
 

@@ -79,10 +79,8 @@ def text(report: Report, limit: int) -> str:
     lines = [f"{report.verdict}: {_VERDICT[report.verdict]}.{anchor}", report.path]
     if report.records:
         head = f", head {report.head}" if report.head else ""
-        lines.append(
-            f"  {_many(report.records, 'record')} in {_many(report.segments, 'file')}, "
-            f"seq {report.first_seq} to {report.last_seq}{head}"
-        )
+        seqs = "" if report.first_seq is None else f", seq {_span(report.first_seq, report.last_seq)}"
+        lines.append(f"  {_many(report.records, 'record')} in {_many(report.segments, 'file')}{seqs}{head}")
         if report.verified != report.records:
             lines.append(f"  {report.verified} of them are as they were committed")
     kinds: dict[str, list[Finding]] = {}
@@ -123,6 +121,10 @@ def _short(value: object) -> str:
     words = str(value)
     printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words)
     return printable if len(printable) <= 40 else f"{printable[:16]}…"
+
+
+def _span(first: int | None, last: int | None) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 def _many(count: int, what: str) -> str:
