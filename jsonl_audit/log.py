@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,7 @@ class AuditLog:
         holds at most 16 MiB.
         """
         bodies = self._encoded(events)
-        return self._appender.commit([bodies]) if bodies else []
+        return self._commit([bodies]) if bodies else []
 
     def append_group(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
         """Commits the events in one write and one sync, each for itself: a crash may keep the first of them.
@@ -133,7 +133,11 @@ class AuditLog:
         What :meth:`append` in a loop does, at the price of one sync.
         """
         bodies = self._encoded(events)
-        return self._appender.commit([[body] for body in bodies]) if bodies else []
+        return self._commit([[body] for body in bodies]) if bodies else []
+
+    def _commit(self, groups: Sequence[Sequence[record.Body]]) -> list[Receipt]:
+        """Commits groups of encoded events, each of two or more a batch; the way of the asynchronous twin too."""
+        return self._appender.commit(groups)
 
     def _encoded(self, events: Iterable[Mapping[str, Any]]) -> list[record.Body]:
         if isinstance(events, str | bytes | Mapping):
