@@ -104,7 +104,8 @@ class Snapshot:
         if self.active is None or self.active.size == 0:
             settled = self._look_for_next()
             if self.active is None and not self.sealed:
-                raise StorageError("no such log", path=names.path, errno=errno.ENOENT)
+                what = "no such log; look at the path, or begin it with jsonl-audit append"
+                raise StorageError(what, path=names.path, errno=errno.ENOENT)
             return settled
         if _key(names.path) != self.active.key:  # it was sealed meanwhile: what was sealed later is left out
             for index in range(len(self.sealed) - 1, -1, -1):

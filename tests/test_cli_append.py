@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from commandline import CommandLine, cli, run, start
 
+from jsonl_audit import storage
 from jsonl_audit.record import own_hash_right
 
 __all__ = ["cli"]
@@ -92,6 +94,27 @@ def test_wrong_options_are_explained_and_nothing_is_written(cli: CommandLine, wr
     assert ended.status == 2
     assert "jsonl-audit append --help" in ended.err
     assert not [*cli.folder.iterdir()]
+
+
+def test_a_path_that_ends_as_a_directorys_does_is_explained(cli: CommandLine) -> None:
+    ended = cli("append", "new.jsonl/", "--type", "a")
+    assert ended.status == 2
+    assert "leave the last separator out" in ended.err
+    assert not [*cli.folder.iterdir()]
+
+
+def test_what_the_system_refuses_is_told_with_what_to_do(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("append", "--type", "a")
+
+    def full(fd: int, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(storage, "write", full)
+    ended = cli("append", "--type", "a")
+    assert ended.status == 4
+    assert "No space left on device; make room" in ended.err
 
 
 def test_a_type_of_the_engine_is_refused(cli: CommandLine) -> None:
@@ -349,6 +372,17 @@ def test_rotate_prints_the_path_of_the_sealed_segment(cli: CommandLine) -> None:
     assert "nothing to seal" in again.err
 
 
+def test_rotate_prints_the_path_of_what_opening_had_to_seal(cli: CommandLine) -> None:
+    cli("append", "--type", "a")
+    with (cli.folder / "audit.jsonl").open("ab") as file:
+        file.write(b'{"seq":')
+    ended = cli("rotate")
+    assert ended.status == 0
+    assert Path(ended.text.strip()).read_bytes().endswith(b'{"seq":')
+    assert "sealed as it is" in ended.err
+    assert "nothing to seal" not in ended.err
+
+
 def test_rotate_makes_no_log_where_there_is_none(cli: CommandLine) -> None:
     ended = cli("rotate", "nothing.jsonl")
     assert ended.status == 4
@@ -361,6 +395,13 @@ def test_completion_prints_a_script_that_asks_this_command(cli: CommandLine, she
     ended = cli("completion", shell)
     assert ended.status == 0
     assert f"_JSONL_AUDIT_COMPLETE={shell}_complete" in ended.text
+
+
+def test_completion_without_a_shell_says_which_there_are(cli: CommandLine) -> None:
+    ended = cli("completion")
+    assert ended.status == 2
+    assert "bash, zsh, fish" in ended.err
+    assert "\\t" not in ended.err
 
 
 def test_completion_knows_commands_and_options(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_colours_add_nothing_but_colour() -> None:
 def test_filters_are_alternatives_within_one_name() -> None:
     none: dict[str, Any] = {}
     assert filters_of(none) == {}
-    options = {"type": ("a.*", "b"), "actor": (), "since": "-2h", "until": None, "control": True, "text": ("x",)}
+    options = {"type": ("a.*", "b"), "actor": (), "since": ("-2h",), "until": (), "control": True, "text": ("x",)}
     assert filters_of(options) == {"type": ["a.*", "b"], "since": "-2h", "control": True, "text": ["x"]}
     assert not options
 

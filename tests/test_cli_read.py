@@ -191,6 +191,8 @@ def test_damage_is_passed_over_and_said(cli: CommandLine, log: Path) -> None:
     "wrong",
     [
         ["query", "--since", "soon"],
+        ["query", "--since", "2d", "--from", "1d"],
+        ["tail", "--until", "2d", "--to", "1d"],
         ["query", "--limit", "-1"],
         ["query", "--after", "x"],
         ["query", "--where", "novalue"],

@@ -14,17 +14,20 @@ Examples:
   eval "$(jsonl-audit completion zsh)"         in ~/.zshrc
   jsonl-audit completion fish > ~/.config/fish/completions/jsonl-audit.fish
 """
+SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> int:
+@click.argument("shell", required=False, type=click.Choice(SHELLS), metavar="bash|zsh|fish")
+def command(shell: str | None) -> int:
     """Print the completion script of a shell.
 
     Bash from 4.4 on.
     """
     from click.shell_completion import get_completion_class
 
+    if shell is None:
+        raise click.UsageError(f"no shell is given; name one of {', '.join(SHELLS)}.")
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"this version of click has no completion for {shell}.")

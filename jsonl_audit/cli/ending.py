@@ -24,6 +24,19 @@ from jsonl_audit.errors import AuditError, EventError, LockedError, LogError, Qu
 
 __all__ = ["of_stdout", "run", "status_and_words"]
 
+_ADVICE = {
+    errno.ENOSPC: "make room on that disk and try again",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "the quota is used up: make room and try again",
+    errno.EACCES: "look at the permissions of the file and of its folder, and who you are",
+    errno.EPERM: "look at the permissions and attributes (chattr) of the file and of its folder",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.EIO: "the disk or the network file system fails: look at the system's log",
+    errno.ENOLCK: "the file system has no locks: put the log on one that has",
+    errno.EMFILE: "this process has too many files open: ulimit -n",
+    errno.ENFILE: "the system has too many files open",
+}
+"""What to do about what the system refused, by its number."""
+
 
 def run(args: Sequence[str]) -> int:
     """Calls the command that `args` name; its exit status. What goes wrong is said on standard error."""
@@ -73,7 +86,8 @@ def status_and_words(error: AuditError | OSError) -> tuple[int, str]:
     if isinstance(error, (QueryError, LogError)):
         return 2, str(error)
     if isinstance(error, AuditError):
-        return 4, str(error)
+        advice = _ADVICE.get(error.errno or 0) if error.path else None
+        return 4, f"{error}; {advice}" if advice else str(error)
     reason = error.strerror or str(error) or type(error).__name__
     reason = reason[:1].lower() + reason[1:]
     if error.filename is not None:

@@ -59,10 +59,10 @@ def filter_options(command: _Command) -> _Command:
             for name in _MANY[2:]
         ),
         click.option(
-            "--since", "--from", metavar="WHEN",
+            "--since", "--from", multiple=True, metavar="WHEN",
             help="At or after: 2026-11-21, 2026-11-21T10:11:12Z, yesterday, -2h, 3d.",
         ),
-        click.option("--until", "--to", metavar="WHEN", help="Before; a bare date includes that day."),
+        click.option("--until", "--to", multiple=True, metavar="WHEN", help="Before; a bare date includes that day."),
         click.option(
             "--where", multiple=True, metavar="PATH=VALUE",
             help="With this value at a dotted path; PATH:=JSON for exactly that JSON value.",
@@ -89,10 +89,12 @@ def filters_of(options: dict[str, Any]) -> dict[str, Any]:
         values = options.pop(name, ())
         if values:
             chosen[name] = list(values)
-    for name in ("since", "until"):
-        value = options.pop(name, None)
-        if value is not None:
-            chosen[name] = value
+    for name, alias in (("since", "from"), ("until", "to")):
+        times = options.pop(name, ())
+        if len(times) > 1:  # the last would win, and nobody would know
+            raise click.UsageError(f"--{name} (--{alias} is the same) is given {len(times)} times; give it once.")
+        if times:
+            chosen[name] = times[0]
     where: dict[str, list[Any]] = {}
     for word in options.pop("where", ()):
         path, value, exact = split_value(word, "--where")

@@ -99,8 +99,7 @@ class Selection:
             self._add_path(path, wanted)
         if "text" in given:
             self._add_text(_alternatives("text", given["text"]))
-        self.since = dates.instant(given["since"]).encode() if "since" in given else None
-        self.until = dates.instant(given["until"], end=True).encode() if "until" in given else None
+        self.since, self.until = _instant("since", given), _instant("until", given)
         if self.since and self.until and self.since > self.until:
             raise QueryError(
                 f"since ({self.since.decode()}) lies behind until ({self.until.decode()}): no time is in between"
@@ -202,6 +201,16 @@ def _near(name: str) -> str:
 
     near = difflib.get_close_matches(name, _KNOWN, 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(_KNOWN))}"
+
+
+def _instant(name: str, given: dict[str, Any]) -> bytes | None:
+    if name not in given:
+        return None
+    try:
+        return dates.instant(given[name], end=name == "until").encode()
+    except QueryError as error:
+        error.message = f"{name}: {error.message}"
+        raise
 
 
 def _alternatives(name: str, value: Any) -> list[Any]:
