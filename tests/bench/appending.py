@@ -20,7 +20,9 @@ from jsonl_audit import AuditLog
 from .measure import Result, Side, UnavailableError, in_turn, ratio, seconds
 from .setting import Setting, fail_if_no_module
 
-__all__ = ["append", "append_many", "append_sync", "append_threads"]
+__all__ = [
+    "append", "append_many", "append_sync", "append_threads", "bare", "compared", "named", "new_path", "threads",
+]  # fmt: skip
 
 EVENTS = 5_000
 MANY = 10_000
@@ -41,7 +43,7 @@ def append(setting: Setting) -> Iterable[Result]:
         samples = in_turn(sides, setting.rounds)
     work = 'append, one by one, fsync="never"'
     yield from _against_loggers("append", work, samples, 0.8, 1.1)
-    yield _compared("append", work, "SQLite, WAL, synchronous=OFF, one insert a commit", samples, "sqlite")
+    yield compared("append", work, "SQLite, WAL, synchronous=OFF, one insert a commit", samples, "sqlite")
 
 
 def append_many(setting: Setting) -> Iterable[Result]:
@@ -55,7 +57,7 @@ def append_many(setting: Setting) -> Iterable[Result]:
         samples = in_turn(sides, setting.rounds)
     work = f'append_many, {batch:,} a commit, fsync="never"'
     yield from _against_loggers("append-many", work, samples, 1.0, 1.5)
-    yield _compared("append-many", work, f"SQLite, WAL, synchronous=OFF, {batch:,} a commit", samples, "sqlite")
+    yield compared("append-many", work, f"SQLite, WAL, synchronous=OFF, {batch:,} a commit", samples, "sqlite")
 
 
 def append_sync(setting: Setting) -> Iterable[Result]:
@@ -64,13 +66,13 @@ def append_sync(setting: Setting) -> Iterable[Result]:
     with setting.scratch() as folder:
         sides: dict[str, Side] = {
             "jsonl_audit": _audit(setting, folder, count, "always"),
-            "bare": _bare(setting, folder, count),
+            "bare": bare(setting, folder, count),
             "sqlite": _sqlite(setting, folder, count, "FULL"),
         }
         samples = in_turn(sides, setting.rounds)
     work = 'append, one by one, fsync="always", one thread'
-    yield _compared("append-sync", work, "a bare loop of os.write and os.fdatasync", samples, "bare", 0.75, 0.95)
-    yield _compared("append-sync", work, "SQLite, WAL, synchronous=FULL, one insert a commit", samples, "sqlite")
+    yield compared("append-sync", work, "a bare loop of os.write and os.fdatasync", samples, "bare", 0.75, 0.95)
+    yield compared("append-sync", work, "SQLite, WAL, synchronous=FULL, one insert a commit", samples, "sqlite")
 
 
 def append_threads(setting: Setting) -> Iterable[Result]:
@@ -78,15 +80,15 @@ def append_threads(setting: Setting) -> Iterable[Result]:
     count = max(setting.count(4 * SYNCED), THREADS)
     with setting.scratch() as folder:
         sides: dict[str, Side] = {
-            "jsonl_audit": _audit_threads(setting, folder, count),
-            "bare": _bare(setting, folder, count),
+            "jsonl_audit": threads(setting, folder, count),
+            "bare": bare(setting, folder, count),
         }
         samples = in_turn(sides, setting.rounds)
     work = f'append, fsync="always", {THREADS} threads on one log'
-    yield _compared("append-threads", work, "the bare loop, one thread", samples, "bare", 2.0, 4.0)
+    yield compared("append-threads", work, "the bare loop, one thread", samples, "bare", 2.0, 4.0)
 
 
-def _compared(
+def compared(
     row: str,
     work: str,
     against: str,
@@ -104,7 +106,7 @@ def _against_loggers(row: str, work: str, samples: dict[str, list[float]], hold:
     for name, against in _LOGGERS.items():
         floor, goal = (hold, aim) if name == "structlog" else (None, None)
         if name in samples:
-            yield _compared(row, work, against, samples, name, floor, goal)
+            yield compared(row, work, against, samples, name, floor, goal)
         else:
             yield Result(row, work, against, "x", None, floor, goal, note=f"{name} is not installed")
 
@@ -118,7 +120,7 @@ _LOGGERS = {
 # -- the sides: each returns the seconds that one event took
 
 
-def _path(folder: Path) -> Path:
+def new_path(folder: Path) -> Path:
     """A name that no file has yet. What the side before left is removed, and the disk has settled."""
     for old in folder.iterdir():
         old.unlink()
@@ -129,7 +131,7 @@ def _path(folder: Path) -> Path:
 def _audit(setting: Setting, folder: Path, count: int, fsync: str) -> Side:
     def side() -> float:
         events = setting.events.fresh(count)
-        with AuditLog(_path(folder), fsync=fsync) as log:
+        with AuditLog(new_path(folder), fsync=fsync) as log:
 
             def work() -> None:
                 append = log.append
@@ -145,7 +147,7 @@ def _audit_many(setting: Setting, folder: Path, count: int, batch: int) -> Side:
     def side() -> float:
         events = setting.events.fresh(count)
         batches = [events[start : start + batch] for start in range(0, count, batch)]
-        with AuditLog(_path(folder), fsync="never") as log:
+        with AuditLog(new_path(folder), fsync="never") as log:
 
             def work() -> None:
                 for some in batches:
@@ -156,11 +158,11 @@ def _audit_many(setting: Setting, folder: Path, count: int, batch: int) -> Side:
     return side
 
 
-def _audit_threads(setting: Setting, folder: Path, count: int) -> Side:
+def threads(setting: Setting, folder: Path, count: int) -> Side:
     def side() -> float:
         events = setting.events.fresh(count)
         shares = [events[number::THREADS] for number in range(THREADS)]
-        with AuditLog(_path(folder)) as log:
+        with AuditLog(new_path(folder)) as log:
             go = threading.Barrier(THREADS + 1)
 
             def one(share: list[dict[str, Any]]) -> None:
@@ -168,13 +170,13 @@ def _audit_threads(setting: Setting, folder: Path, count: int) -> Side:
                 for event in share:
                     log.append(event)
 
-            threads = [threading.Thread(target=one, args=(share,)) for share in shares]
-            for thread in threads:
+            started = [threading.Thread(target=one, args=(share,)) for share in shares]
+            for thread in started:
                 thread.start()
 
             def work() -> None:
                 go.wait()
-                for thread in threads:
+                for thread in started:
                     thread.join()
 
             return seconds(work) / count
@@ -182,15 +184,15 @@ def _audit_threads(setting: Setting, folder: Path, count: int) -> Side:
     return side
 
 
-def _bare(setting: Setting, folder: Path, count: int) -> Side:
+def bare(setting: Setting, folder: Path, count: int) -> Side:
     """What the disk alone costs: lines as long as ours, made beforehand, written and synced."""
-    path = _path(folder)
+    path = new_path(folder)
     with AuditLog(path, fsync="never", max_bytes=None) as log:
         log.append_group(setting.events.fresh(count))
     lines = path.read_bytes().splitlines(keepends=True)[1:]
 
     def side() -> float:
-        fd = os.open(_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        fd = os.open(new_path(folder), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
 
             def work() -> None:
@@ -231,8 +233,8 @@ def _structlog(setting: Setting, folder: Path, count: int) -> Side:
     import structlog
 
     def side() -> float:
-        events = _named(setting, count)
-        with _path(folder).open("ab") as file:
+        events = named(setting, count)
+        with new_path(folder).open("ab") as file:
             logger = structlog.wrap_logger(
                 structlog.BytesLogger(file),
                 processors=[
@@ -261,8 +263,8 @@ def _python_json_logger(setting: Setting, folder: Path, count: int) -> Side:
         raise UnavailableError("python-json-logger is older than 3.1") from error
 
     def side() -> float:
-        events = _named(setting, count)
-        handler = logging.FileHandler(_path(folder))
+        events = named(setting, count)
+        handler = logging.FileHandler(new_path(folder))
         handler.setFormatter(OrjsonFormatter("{levelname}{message}", style="{", timestamp=True))
         logger = logging.getLogger("jsonl_audit_bench")
         logger.setLevel(logging.INFO)
@@ -283,7 +285,7 @@ def _python_json_logger(setting: Setting, folder: Path, count: int) -> Side:
     return side
 
 
-def _named(setting: Setting, count: int) -> list[tuple[str, dict[str, Any]]]:
+def named(setting: Setting, count: int) -> list[tuple[str, dict[str, Any]]]:
     """Events as loggers take them: a name, and members."""
     return [(event.pop("type"), event) for event in setting.events.fresh(count)]
 
@@ -291,7 +293,7 @@ def _named(setting: Setting, count: int) -> list[tuple[str, dict[str, Any]]]:
 def _sqlite(setting: Setting, folder: Path, count: int, synchronous: str, batch: int = 1) -> Side:
     def side() -> float:
         events = setting.events.fresh(count)
-        database = sqlite3.connect(_path(folder), isolation_level=None)
+        database = sqlite3.connect(new_path(folder), isolation_level=None)
         try:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute(f"PRAGMA synchronous={synchronous}")

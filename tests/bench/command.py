@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from . import appending, processes, reading, table, verifying, waiting
+from . import appending, dropin, processes, reading, sharing, table, verifying, waiting
 from .events import Events
 from .measure import Result, UnavailableError, say
 from .setting import Setting, machine
@@ -25,6 +25,9 @@ ROWS: dict[str, Callable[[Setting], Iterable[Result]]] = {
     "append-many": appending.append_many,
     "append-sync": appending.append_sync,
     "append-threads": appending.append_threads,
+    "append-async": dropin.append_async,
+    "append-processes": sharing.append_processes,
+    "append-handler": dropin.append_handler,
     "verify": verifying.verify_sealed,
     "verify-full": verifying.verify_full,
     "tail": reading.tail,

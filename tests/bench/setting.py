@@ -24,7 +24,7 @@ from .measure import UnavailableError
 __all__ = ["Setting", "fail_if_no_module", "machine", "program"]
 
 SMALL_LOG = 10_000_000
-PACKAGES = ("jsonl-audit", "orjson", "blake3", "structlog", "python-json-logger", "duckdb")
+PACKAGES = ("jsonl-audit", "orjson", "blake3", "structlog", "python-json-logger", "concurrent-log-handler", "duckdb")
 PROGRAMS = ("b3sum", "jq", "rg")
 
 

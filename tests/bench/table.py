@@ -96,4 +96,5 @@ def _sides(result: Result) -> str:
     for name, value in result.sides.items():
         who, _, unit = name.rpartition("_")
         parts.append(f"{who.replace('_', ' ')} {_figure(value, unit.replace('us', 'µs'))}")
-    return ", ".join(parts)
+    shown = ", ".join(parts)
+    return f"{shown}; {result.note}" if result.note and result.value is not None else shown
