@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from jsonl_audit import aio
+    from jsonl_audit.aio import AsyncAuditLog
     from jsonl_audit.context import context
     from jsonl_audit.errors import (
         AuditError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from jsonl_audit.writer.chain import Receipt
 
 __all__ = [
+    "AsyncAuditLog",
     "AuditError",
     "AuditLog",
     "ClosedError",
@@ -83,6 +85,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncAuditLog": "aio",
     "AuditLog": "log",
     "FileSettings": "persistence",
     "Filters": "reader",

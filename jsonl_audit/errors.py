@@ -134,9 +134,16 @@ class LockedError(LogError):
 
 
 class StorageError(AuditError, OSError):
-    """The operating system refused. ``errno`` says why, in its own numbers."""
+    """The operating system refused. ``errno`` says why, in its own numbers.
+
+    Of a call that was to append something, ``done`` holds the receipts of those events that are recorded all the same,
+    and ``attempted`` the receipts of those that were handed to the system and may be recorded or not. All the others
+    are not recorded.
+    """
 
     exit_code = 4
+    done: tuple[Any, ...] = ()
+    attempted: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, error: OSError, what: str, path: str) -> AuditError:

@@ -139,6 +139,12 @@ class AuditLog:
         """Commits groups of encoded events, each of two or more a batch; the way of the asynchronous twin too."""
         return self._appender.commit(groups)
 
+    def _body(self, event: Mapping[str, Any] | str, members: dict[str, Any]) -> record.Body:
+        """What :meth:`append` makes of its arguments; there it is written out, a call costs more than what it does."""
+        event = _event(event, members) if members or type(event) is not dict else event
+        found = bound()
+        return record.encode(event if found is None else joined(event, found), self._line_limit)
+
     def _encoded(self, events: Iterable[Mapping[str, Any]]) -> list[record.Body]:
         if isinstance(events, str | bytes | Mapping):
             raise TypeError(f"events is a list of events or another iterable of them, not one {type(events).__name__}")

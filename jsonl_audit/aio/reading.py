@@ -1,7 +1,4 @@
-"""The asynchronous twin of reading: the same arguments and the same records, and the event loop is never kept waiting.
-
-Files are read in threads, a window at a time, so that a task that waits for a rare record can be cancelled soon.
-"""
+"""Reading without keeping the event loop waiting: tail, get, query, follow, in threads and a window at a time."""
 
 from __future__ import annotations
 
