@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AuditLog"]
 
+SHARED_TIMEOUT = 10.0
+"""Seconds that a commit waits for other processes, where they share the log."""
+
 
 class AuditLog:
     """An append-only, hash-chained log of JSON lines.
 
     Opening creates the log, or recovers what a crash left and goes on; it takes the log's lock, and a second writer
-    is refused. Folders that are missing are made, 0700. Threads may share one AuditLog; a signal handler that calls it
-    in the middle of another call of its own thread gets a WriteError, since waiting would be waiting for ever.
+    is refused unless both share it. Folders that are missing are made, 0700. Threads may share one AuditLog; those
+    that wait for the disk go into one commit together. A signal handler that calls it in the middle of another call
+    of its own thread gets a WriteError, since waiting would be waiting for ever.
 
     :param path: the active file; ``~`` is expanded, a symlink is resolved once.
     :param max_bytes: a segment is sealed before a commit would make it longer than this; None or 0 for never. A
@@ -36,7 +40,11 @@ class AuditLog:
         take what was appended since the last one. ``"never"``: it is written; the system decides when it reaches
         the disk. Sealing and closing sync in every mode; a killed process loses nothing in any mode.
     :param sync_interval: seconds, for ``fsync="interval"``.
-    :param lock_timeout: how many seconds to wait for another writer to let go; none by default.
+    :param shared: any number of processes append to the log, each through an AuditLog of its own, through rotation.
+        Each commit takes the lock, walks what others appended, and goes on from there; a forked child goes on with its
+        parent's AuditLog. Otherwise the lock is held as long as the log is open.
+    :param lock_timeout: how many seconds to wait for another writer to let go; by default none, and 10 where the log
+        is shared.
     :param on_error: what happens to an event that cannot be written: ``"raise"``.
     :param redact: None: events are written as they are given.
     :param mode: the permissions of new files, whatever the umask.
@@ -70,14 +78,14 @@ class AuditLog:
         line_limit: int = record.LINE_LIMIT,
     ) -> None:
         _check_options(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit)
-        if shared:
-            raise ValueError("shared=True is not available in this version: one appender at a time")
         if on_error != "raise":
             raise ValueError(f"on_error is 'raise', not {on_error!r}")
         if redact is not None:
             raise ValueError(f"redact is None in this version, not {redact!r}")
         self._line_limit = line_limit
-        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout or 0.0, mode)
+        if lock_timeout is None:
+            lock_timeout = SHARED_TIMEOUT if shared else 0.0
+        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared)
         self._appender = Appender(Names.of(path), settings)
 
     @property

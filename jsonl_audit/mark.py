@@ -19,7 +19,7 @@ from blake3 import blake3
 from jsonl_audit import storage
 from jsonl_audit.segment import Floor
 
-__all__ = ["Mark", "read", "read_holder", "write", "write_holder"]
+__all__ = ["Mark", "read", "read_holder", "write_holder"]
 
 LENGTH = 1024
 """Of each of the two lines, in bytes, LF included."""
@@ -93,11 +93,6 @@ def read(path: str) -> Mark | None:
     return None
 
 
-def write(fd: int, mark: Mark) -> None:
-    """Puts the mark into the lock file."""
-    storage.overwrite(fd, 0, mark.encode())
-
-
 def read_holder(path: str) -> dict[str, Any]:
     """Who said last that it holds the lock: pid, host, program, since. Empty where nobody did."""
     try:
@@ -108,12 +103,12 @@ def read_holder(path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write_holder(fd: int) -> None:
-    """Says in the lock file that this process holds it."""
+def write_holder(fd: int, *, shared: bool = False) -> None:
+    """Says in the lock file that this process holds it; where the log is shared, that it was the last to open it."""
     since = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     # Its name alone: an argument may be a secret, and would come to stand in other people's error messages.
     program = os.path.basename(sys.argv[0] if sys.argv else "") or "python"
     program = program.encode("utf-8", "backslashreplace").decode()  # a name may be any bytes
-    holder = {"pid": os.getpid(), "host": platform.node(), "program": program[:200], "since": since}
+    holder = {"pid": os.getpid(), "host": platform.node(), "program": program[:200], "since": since, "shared": shared}
     text = orjson.dumps(holder, default=str, option=orjson.OPT_NON_STR_KEYS)
     storage.overwrite(fd, LENGTH, text[: LENGTH - 1].ljust(LENGTH - 1) + b"\n")

@@ -658,7 +658,6 @@ def test_what_is_not_even_a_path_is_a_mistake_of_the_program(path: Any) -> None:
         {"line_limit": 10},
         {"line_limit": 2**30},
         {"line_limit": "x"},
-        {"shared": True},
         {"on_error": "drop"},
         {"redact": "default"},
         {"mode": "600"},

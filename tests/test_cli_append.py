@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from commandline import CommandLine, cli, run, start
 
-from jsonl_audit import storage
+from jsonl_audit import AuditLog, storage
 from jsonl_audit.record import own_hash_right
 
 __all__ = ["cli"]
@@ -331,20 +331,27 @@ def test_nobody_reading_the_receipts_does_not_stop_the_records(tmp_path: Path) -
     assert len(stored(tmp_path)) == 1000
 
 
-def test_another_appender_is_waited_for_and_then_named(tmp_path: Path) -> None:
-    with start("append", "--receipts", cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
-        assert first.stdin is not None
-        assert first.stdout is not None
-        first.stdin.write(b'{"n":1}\n')
-        first.stdin.flush()
-        first.stdout.readline()
+def test_an_appender_that_keeps_the_log_for_itself_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    with AuditLog(tmp_path / "audit.jsonl"):
         began = time.monotonic()
         second = run("append", "--type", "x", "--lock-timeout", "0.2", cwd=tmp_path)
         assert time.monotonic() - began >= 0.2
-        first.stdin.close()
     assert second.status == 4
-    assert str(first.pid) in second.err
-    assert len(stored(tmp_path)) == 1
+    assert str(os.getpid()) in second.err
+    assert len(stored(tmp_path)) == 0
+
+
+def test_another_append_may_be_under_way(tmp_path: Path) -> None:
+    with start("append", "--receipts", cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        for n in range(3):
+            first.stdin.write(b'{"n":%d}\n' % n)
+            first.stdin.flush()
+            first.stdout.readline()
+            assert run("append", "--type", "x", cwd=tmp_path).status == 0
+        first.stdin.close()
+    assert [record.get("n") for record in stored(tmp_path)] == [0, None, 1, None, 2, None]
 
 
 def test_what_opening_found_is_said(cli: CommandLine) -> None:

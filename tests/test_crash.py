@@ -280,7 +280,7 @@ def test_the_power_cut_at_any_moment_after_another_writer_was_killed(
         dead = disk.open(fsync="never")
         for n in range(4):
             tell(dead.append("t", n=n, text="x" * 400).hash)
-        dead._appender._let_go()  # as the kernel does
+        dead._appender._tip.let_go()  # as the kernel does
         disk.grow(torn)
         with disk.open(fsync="always", max_bytes=3000) as log:
             for n in range(4, 8):

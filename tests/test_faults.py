@@ -17,7 +17,7 @@ import pytest
 from disk import CHANGING, Calls, Disk, another_boot, chain
 
 from jsonl_audit import AuditError, AuditLog, Receipt, StorageError, SyncError, WriteError, storage, verify
-from jsonl_audit.writer import appender
+from jsonl_audit.writer import tip
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -445,8 +445,8 @@ def scenario(disk: Disk, tell: Callable[[Receipt], None]) -> None:
 def test_whatever_call_fails_no_acknowledged_record_is_lost(
     tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch, for_ever: bool, done: bool
 ) -> None:
-    monkeypatch.setattr(appender, "WATCH", 0)
-    monkeypatch.setattr(appender, "SEAL_AGAIN", 0)
+    monkeypatch.setattr(tip, "WATCH", 0)
+    monkeypatch.setattr(tip, "SEAL_AGAIN", 0)
     real_sync = storage.sync
     total = nth = 0
     while True:
@@ -586,7 +586,7 @@ def live_with(trouble: Trouble, disk: Disk, fsync: str) -> dict[str, int]:
                 ended, log = log, None
                 ended.close()
             else:
-                log._appender._let_go()  # as the kernel does
+                log._appender._tip.let_go()  # as the kernel does
                 log._appender.closed = True
                 log = None
         except AuditError:
@@ -601,8 +601,8 @@ def live_with(trouble: Trouble, disk: Disk, fsync: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("fsync", ["always", "interval", "never"])
 def test_many_faults_at_once(disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch, fsync: str) -> None:
-    monkeypatch.setattr(appender, "WATCH", 0)
-    monkeypatch.setattr(appender, "SEAL_AGAIN", 0)
+    monkeypatch.setattr(tip, "WATCH", 0)
+    monkeypatch.setattr(tip, "SEAL_AGAIN", 0)
     first = 1 if os.environ.get("CI") else int.from_bytes(os.urandom(4), "big")
     trouble = Trouble(calls, monkeypatch)
     for seed in range(first, first + 30):

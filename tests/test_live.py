@@ -15,17 +15,17 @@ from blake3 import blake3
 from disk import Calls, Chain, Disk, chain
 
 from jsonl_audit import AuditLog, LockedError, NotALogError, StorageError, WrongLogError
-from jsonl_audit.writer import appender
+from jsonl_audit.writer import tip
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
-NOTICED = appender.WATCH  # ns
+NOTICED = tip.WATCH  # ns
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer looks with each commit, so that no test has to wait; that it looks soon is a test of its own."""
-    monkeypatch.setattr(appender, "WATCH", 0)
+    monkeypatch.setattr(tip, "WATCH", 0)
 
 
 @pytest.fixture(params=["never", "interval", "always"])
@@ -53,7 +53,7 @@ def goes_on(disk: Disk, log: AuditLog, n: int = 10) -> Chain:
 
 
 def test_it_is_noticed_within_a_tenth_of_a_second(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(appender, "WATCH", NOTICED)
+    monkeypatch.setattr(tip, "WATCH", NOTICED)
     log = begun(disk)
     away = disk.folder / "away"
     disk.path.rename(away)
@@ -279,7 +279,7 @@ def test_a_reopened_segment_that_is_cut_just_when_it_is_to_be_sealed(
 ) -> None:
     with disk.open() as log:
         log.append_group([{"n": n, "text": "x" * 20_000} for n in range(200)])
-    monkeypatch.setattr(appender, "WATCH", 10**12)
+    monkeypatch.setattr(tip, "WATCH", 10**12)
     with disk.open(max_bytes=None) as log:
         head = log.head
         disk.cut(disk.path.stat().st_size // 2)

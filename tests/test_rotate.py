@@ -17,7 +17,7 @@ from disk import Calls, Disk, chain
 from logs import Log
 
 from jsonl_audit import AuditError, AuditLog, SealError, StorageError, SyncError, WriteError, query, record, storage
-from jsonl_audit.writer import appender
+from jsonl_audit.writer import tip
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -246,7 +246,7 @@ def test_a_reopened_segment_is_walked_in_slices(disk: Disk, calls: Calls) -> Non
             calls.clear()
             log.append("t", n=n, text="x" * 500)
             most = max(most, calls.bytes_read)
-        assert most <= 2 * appender.SLICE
+        assert most <= 2 * tip.SLICE
         assert len(disk.sealed()) == 1
     assert len(chain(disk).events) == 2060
 

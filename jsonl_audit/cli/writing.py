@@ -19,7 +19,7 @@ __all__ = ["lock_option", "open_log", "writing_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 LOCK_TIMEOUT = 10.0
-"""Seconds to wait for another appender: most are another call of this command, done in an instant."""
+"""Seconds that a commit waits for other appenders: nearly all hold the lock for an instant."""
 
 
 def lock_option(command: _Command) -> _Command:
@@ -61,7 +61,7 @@ class _Saying(logging.Handler):
 
 @contextlib.contextmanager
 def open_log(path: str, **options: Any) -> Iterator[AuditLog]:
-    """The log at `path`, open within the `with`. What the engine finds meanwhile is said on standard error.
+    """The log at `path`, shared, open within the `with`. What the engine finds meanwhile is said on standard error.
 
     Raises click.UsageError for a setting that makes no sense, else as AuditLog does.
     """
@@ -73,7 +73,7 @@ def open_log(path: str, **options: Any) -> Iterator[AuditLog]:
     logger.addHandler(saying)
     try:
         try:
-            log = AuditLog(path, **options)
+            log = AuditLog(path, shared=True, **options)
         except AuditError:
             raise
         except ValueError as error:

@@ -26,7 +26,7 @@ from jsonl_audit.writer.durable import Durable
 from jsonl_audit.writer.place import link_before
 from jsonl_audit.writer.recover import Opening
 
-__all__ = ["go_on", "unchanged"]
+__all__ = ["adopt", "go_on", "unchanged"]
 
 
 def unchanged(names: Names, active: Active) -> bool:
@@ -54,7 +54,7 @@ def go_on(names: Names, active: Active, disk: Durable, *, mode: int, now: int) -
             walk.feed(data)
         walk.finish()
         if walk.last is not None:
-            _adopt(active, walk)
+            adopt(active, walk)
         if not walk.torn and not walk.damaged:
             return Opening(active, ["a failed write had left nothing, or whole records, which count"])
         disk.must_sync(active)
@@ -170,8 +170,8 @@ def _present(names: Names, active: Active) -> str:
     return "older"
 
 
-def _adopt(active: Active, walk: Walk) -> None:
-    """Counts in whole records of a commit that had failed: they are on disk, and linked."""
+def adopt(active: Active, walk: Walk) -> None:
+    """Counts in whole records that stand behind the last one: of a commit that had failed, or of another process."""
     count = walk.end - active.size
     if count <= 0 or walk.last is None:
         return
@@ -179,6 +179,7 @@ def _adopt(active: Active, walk: Walk) -> None:
     seq, head, ts = walk.last
     active.wrote(data, Receipt(seq, ts, "", head), instants.micros(ts))
     active.timed = None if active.timed is None else active.timed + walk.timed
+    active.floor, active.lost = walk.floor or active.floor, None
     if walk.time is not None:
         active.low, active.high = min(active.low, walk.time[0]), max(active.high, walk.time[1])
 

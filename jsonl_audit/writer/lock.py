@@ -3,47 +3,125 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import time
+from typing import Any
 
 from jsonl_audit import mark, storage
-from jsonl_audit.errors import LockedError, NotALogError
+from jsonl_audit.errors import LockedError, NotALogError, StorageError
 from jsonl_audit.mark import Mark
 from jsonl_audit.segment import Names
 from jsonl_audit.writer.active import Active
+from jsonl_audit.writer.waiter import Waiter
 
 __all__ = ["Lock"]
 
+GRACE = 0.02
+"""Seconds: a verifier asks for an instant whether the lock is held, and that must not look like a second writer."""
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_STRENGTH = ("never", "interval", "always")
+
 
 class Lock:
-    """The lock of a log, held from `take` to `release`; it goes with its process, whatever that dies of."""
+    """The lock of a log; it goes with its process, whatever that dies of.
 
-    def __init__(self, names: Names) -> None:
+    Held from `take` to `release`, or, where several processes share the log, for a commit from `enter` to `leave`.
+    """
+
+    def __init__(self, names: Names, *, shared: bool = False) -> None:
         self.names = names
+        self.shared = shared
+        self.held = False
+        self.waits = 0
+        """How often somebody else had the lock."""
+        self.mark: Mark | None = None
+        """The mark as it was last read or written."""
+        self._text = b""  # of that mark
         self._fd = -1
+        self._waiter = _given_up.pop(names.lock, Waiter())
 
     def take(self, timeout: float, mode: int) -> None:
         """Waits up to `timeout` seconds. Raises LockedError, which says who holds it; OSError."""
+        while True:
+            if self._fd < 0:
+                self._open(mode)
+            try:
+                waited = not (storage.lock_again(self._fd) if self.shared else storage.lock(self._fd))
+                if waited:
+                    self._wait(timeout)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                raise StorageError(
+                    f"this file system has no locks ({error.strerror}), without which writers cannot be kept apart; "
+                    "put the log on one that has: a local disk",
+                    path=self.names.lock,
+                    errno=error.errno,
+                ) from error
+            self.held = True
+            if self.is_the_file():
+                break
+            self.release()  # somebody removed it while we waited: what we hold keeps nobody out
+
+    def _open(self, mode: int) -> None:
         self._fd = storage.open_lock(self.names.lock, mode)
         if storage.size(self._fd) > 2 * mark.LENGTH:
+            self.release()
             raise NotALogError(
                 "this is no lock file: it is longer than one, and not written over; move it away", path=self.names.lock
             )
-        got = storage.lock(self._fd, timeout)
-        if got and not self.is_the_file():  # somebody removed it while we waited: what we hold keeps nobody out
-            self.release()
-            self.take(timeout, mode)
+
+    def _wait(self, timeout: float) -> None:
+        self.waits += 1
+        if timeout <= GRACE:
+            time.sleep(GRACE)
+            if storage.lock_again(self._fd):
+                return
+        else:
+            fd, self._fd = self._fd, -1
+            self._fd = self._waiter.wait(fd, timeout)
+            if self._fd >= 0:
+                return
+        holder = mark.read_holder(self.names.lock)
+        who = "another process"
+        if holder:
+            who = "process {pid} on {host} ({program}, since {since})".format_map({**_UNKNOWN, **holder})
+        if holder.get("shared"):
+            who = f"another process (the last to open it: {who[8:]})"
+        raise LockedError(
+            f"{who} is writing to this log; wait for it with lock_timeout, end it, or append to another path",
+            path=self.names.path,
+            holder=holder,
+        )
+
+    def sign(self) -> None:
+        """Says in the file who holds the lock. Raises OSError."""
+        mark.write_holder(self._fd, shared=self.shared)
+
+    def enter(self, timeout: float, mode: int, *, look: bool) -> None:
+        """Takes the lock for one commit of a shared log; `look` asks whether the file is still the log's lock file.
+
+        Raises LockedError, OSError.
+        """
+        if self.held:
             return
-        if not got:
-            self.release()
-            holder = mark.read_holder(self.names.lock)
-            who = "another process"
-            if holder:
-                who = "process {pid} on {host} ({program}, since {since})".format_map({**_UNKNOWN, **holder})
-            raise LockedError(
-                f"{who} is writing to this log; wait for it with lock_timeout, end it, or append to another path",
-                path=self.names.path,
-                holder=holder,
-            )
-        mark.write_holder(self._fd)
+        if self._fd < 0 or look or not storage.lock_again(self._fd):
+            if self._fd < 0:
+                storage.make_directory(self.names.directory)
+            self.take(timeout, mode)
+        self.held = True
+
+    def try_enter(self) -> bool:
+        """`enter` where nobody has it; False, at once, where somebody has."""
+        self.held = self.held or (self._fd >= 0 and storage.lock_again(self._fd))
+        return self.held
+
+    def leave(self) -> None:
+        """Lets the next process commit."""
+        if self._fd >= 0:
+            storage.unlock(self._fd)
+        self.held = False
 
     def keep(self, mode: int) -> None:
         """Takes the lock anew where its file was removed: the one that is held keeps nobody out any more.
@@ -55,8 +133,9 @@ class Lock:
         storage.make_directory(self.names.directory)
         fresh = Lock(self.names)
         fresh.take(0.0, mode)
+        fresh.sign()
         self.release()
-        self._fd = fresh._fd
+        self._fd, self.held = fresh._fd, True
 
     def is_the_file(self) -> bool:
         """Whether what is held is still the log's lock file."""
@@ -71,8 +150,18 @@ class Lock:
         """What the last writer knew to be on disk."""
         return mark.read(self.names.lock)
 
+    def new_mark(self) -> Mark | None:
+        """The mark, if somebody wrote one since it was last read or written here. Raises OSError."""
+        text = storage.read(self._fd, 0, mark.LENGTH)
+        if text == self._text:
+            return None
+        self._text, self.mark = text, Mark.decode(text)
+        return self.mark
+
     def write_mark(self, active: Active, fsync: str, *, failed: bool = False) -> None:
         """Says how far `active` is known to be on disk. Raises OSError."""
+        if self.shared and self.mark is not None:  # the weakest promise that any of those who share it made
+            fsync = min(fsync, self.mark.fsync, key=_STRENGTH.index) if self.mark.fsync in _STRENGTH else fsync
         found = Mark(
             boot=storage.boot_id(),
             log=active.log,
@@ -85,14 +174,45 @@ class Lock:
             acknowledged=active.seq if failed else 0,
             fsync=fsync,
         )
-        mark.write(self._fd, found)
+        text = found.encode()
+        storage.overwrite(self._fd, 0, text)
+        self._text, self.mark = text, found
 
     def release(self) -> None:
         """Gives the lock back by closing the file, never by unlocking: a forked child may have a copy of it."""
+        self.held = False
+        if self._waiter.pending:  # it is left to the next who wants this lock
+            _given_up[self.names.lock] = self._waiter
+        else:
+            self._waiter.end()
+        self._waiter = Waiter()
+        self._close()
+
+    def forked(self) -> None:
+        """`release` in a child, which has none of its parent's threads."""
+        self.held = False
+        self._waiter.forked()
+        self._waiter = Waiter()
+        self._close()
+
+    def _close(self) -> None:
         if self._fd >= 0:
             with contextlib.suppress(OSError):
                 storage.close(self._fd)
             self._fd = -1
 
 
-_UNKNOWN = {"pid": "?", "host": "?", "program": "?", "since": "?"}
+_given_up: dict[str, Waiter] = {}
+"""Waits that nobody is interested in any more, and that the system has no way to end: one for each lock file."""
+
+
+def _after_fork() -> None:
+    for waiter in _given_up.values():
+        waiter.forked()
+    _given_up.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+_UNKNOWN: dict[str, Any] = {"pid": "?", "host": "?", "program": "?", "since": "?"}

@@ -16,7 +16,7 @@ __all__ = ["add", "discard"]
 class _Open(Protocol):
     def close(self) -> None: ...
 
-    def after_fork(self) -> None: ...
+    def after_fork(self) -> bool: ...
 
 
 _open: weakref.WeakSet[_Open] = weakref.WeakSet()
@@ -33,8 +33,8 @@ def _at_exit() -> None:
 
 def _after_fork() -> None:
     for appender in list(_open):
-        appender.after_fork()
-    _open.clear()
+        if not appender.after_fork():
+            _open.discard(appender)
 
 
 if hasattr(os, "register_at_fork"):

@@ -15,3 +15,4 @@ class Settings(NamedTuple):
     sync_interval: float = 1.0
     lock_timeout: float = 0.0
     mode: int = 0o600
+    shared: bool = False

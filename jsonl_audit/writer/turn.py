@@ -63,7 +63,10 @@ def in_turn(
             raise turn.within_itself()
         try:
             with turn.lock:
-                return method(self, *args, **kwargs)
+                try:
+                    return method(self, *args, **kwargs)
+                finally:
+                    self._tip.leave()
         finally:
             if turn.notes.untold:
                 turn.notes.tell()

@@ -1,0 +1,112 @@
+"""Waiting for the lock with an end to it: the system's own wait has none, so it is done in a thread beside."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+from jsonl_audit import storage
+
+__all__ = ["Waiter"]
+
+PAUSE = 0.01
+"""Seconds between two tries, only where the system gives no thread to wait in."""
+
+
+class Waiter:
+    """Waits for a lock in the system's own queue; nobody looks again and again whether it is free.
+
+    One wait at a time. A wait that was given up goes on in its thread, and the next one joins it; got for nobody, the
+    lock is given back at once.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._asked, self._over = threading.Lock(), threading.Lock()  # open for an instant each: signals
+        self._asked.acquire()
+        self._over.acquire()
+        self._fd = -1
+        self._wanted = False
+        self._error: OSError | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether a wait that was given up still goes on."""
+        return self._fd >= 0
+
+    def wait(self, fd: int, timeout: float) -> int:
+        """The descriptor that has the lock now: `fd`, or that of an earlier wait. -1 where `timeout` seconds passed.
+
+        `fd` is the waiter's from here on, whatever comes of it. Raises OSError.
+        """
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="jsonl_audit lock", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # too many threads, or the interpreter is ending
+                return _look_again_and_again(fd, timeout)
+            self._thread = thread
+        with self._mutex:
+            joined = self._fd >= 0
+            self._wanted = True
+            if not joined:
+                self._fd = fd
+                self._asked.release()
+        if joined:
+            storage.close(fd)
+        got = -1
+        try:
+            self._over.acquire(timeout=timeout)
+        finally:
+            with self._mutex:
+                if self._wanted:  # nobody came with it
+                    self._wanted = False
+                else:
+                    self._over.acquire(blocking=False)
+                    got, self._fd = self._fd, -1
+        if self._error is not None:
+            error, self._error = self._error, None
+            storage.close(got)
+            raise error
+        return got
+
+    def end(self) -> None:
+        """Lets an idle thread go."""
+        if self._thread is not None and not self.pending:
+            self._fd = -2
+            self._asked.release()
+
+    def forked(self) -> None:
+        """In a child: its copy of a descriptor that waits must not keep the lock when its parent dies."""
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                storage.close(self._fd)
+
+    def _run(self) -> None:
+        while True:
+            self._asked.acquire()
+            if self._fd < 0:
+                return
+            try:
+                storage.wait_for_lock(self._fd)
+            except OSError as error:
+                self._error = error
+            with self._mutex:
+                if self._wanted:
+                    self._wanted = False
+                    self._over.release()
+                else:
+                    fd, self._fd = self._fd, -1
+                    storage.close(fd)  # and the lock with it
+
+
+def _look_again_and_again(fd: int, timeout: float) -> int:
+    deadline = time.monotonic() + timeout
+    while not storage.lock_again(fd):
+        if time.monotonic() > deadline:
+            storage.close(fd)
+            return -1
+        time.sleep(PAUSE)
+    return fd

@@ -1,0 +1,222 @@
+"""Several appenders on one log: each commit goes on from what the others left."""
+
+from __future__ import annotations
+
+import errno
+import threading
+
+import pytest
+from disk import Calls, Disk, chain
+
+from jsonl_audit import LockedError, StorageError, SyncError, WriteError, storage, verify
+from jsonl_audit.mark import read as read_mark
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
+
+@pytest.mark.parametrize("fsync", ["always", "interval", "never"])
+def test_two_take_turns_through_rotation(disk: Disk, fsync: str) -> None:
+    seqs = []
+    with disk.open(shared=True, fsync=fsync, max_bytes=3000) as one:
+        with disk.open(shared=True, fsync=fsync, max_bytes=5000) as two:
+            for n in range(60):
+                seqs.append((one if n % 3 else two).append("t", n=n, text="x" * 100).seq)
+                assert one.last_seq == two.last_seq
+                assert one.head == two.head
+        one.append("t", n=60)
+    found = chain(disk).events
+    assert [event["n"] for event in found] == list(range(61))
+    assert [event["seq"] for event in found[:60]] == seqs
+    assert len(disk.sealed()) > 3
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+def test_one_that_slept_through_several_segments_goes_on_from_the_newest(disk: Disk) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        for n in range(1, 4):
+            two.append("t", n=n)
+            two.rotate()
+        two.append("t", n=4)
+        one.append("t", n=5)
+        two.append("t", n=6)
+    assert [event["n"] for event in chain(disk).events] == list(range(7))
+
+
+def test_the_lock_is_free_between_commits(disk: Disk) -> None:
+    with disk.open(shared=True) as log:
+        log.append("t")
+        disk.open().close()
+        log.append("t")
+        log.flush()
+        log.rotate()
+        disk.open().close()
+        log.append("t")
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+def test_one_that_keeps_the_log_for_itself_keeps_the_others_waiting(disk: Disk) -> None:
+    shared = disk.open(shared=True, lock_timeout=0.1)
+    with disk.open() as alone:
+        with pytest.raises(LockedError, match="is writing to this log"):
+            shared.append("t", n=1)
+        alone.append("t", n=0)
+    shared.append("t", n=1)
+    shared.close()
+    assert [event["n"] for event in chain(disk).events] == [0, 1]
+
+
+def test_one_that_waits_gets_the_lock_as_soon_as_it_is_free(disk: Disk) -> None:
+    shared = disk.open(shared=True, lock_timeout=60)
+    alone = disk.open()
+    thread = threading.Thread(target=shared.append, args=("t",))
+    thread.start()
+    alone.append("t")
+    alone.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    shared.close()
+    assert len(chain(disk).events) == 2
+
+
+def test_a_wait_that_was_given_up_leaves_one_thread_and_no_lock(disk: Disk) -> None:
+    with disk.open() as alone:
+        before = threading.active_count()
+        for _ in range(3):
+            with pytest.raises(LockedError):
+                disk.open(shared=True, lock_timeout=0.05)
+        assert threading.active_count() <= before + 1
+        alone.append("t")
+    with disk.open(shared=True, lock_timeout=30) as log:
+        log.append("t")
+    with disk.open(lock_timeout=30) as log:
+        log.append("t")
+    assert len(chain(disk).events) == 3
+
+
+def test_what_another_left_half_written_is_sealed_and_gone_on_from(disk: Disk) -> None:
+    with disk.open(shared=True) as log:
+        log.append("t", n=0)
+        disk.grow(b'{"seq":3,"ts":"')
+        log.append("t", n=1)
+        assert any("stopped in the middle" in note for note in log.notes)
+    assert [event["n"] for event in chain(disk).events] == [0, 1]
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+def test_a_sync_that_failed_in_one_is_not_built_upon_by_another(disk: Disk, calls: Calls) -> None:
+    with disk.open(shared=True, fsync="always") as one, disk.open(shared=True, fsync="always") as two:
+        one.append("t", n=0)
+        calls.fail("sync", error=errno.EIO)
+        with pytest.raises(SyncError):
+            one.append("t", n=1)
+        calls.heal()
+        mark = read_mark(str(disk.lock))
+        assert mark is not None
+        assert mark.failed
+        two.append("t", n=2)
+        one.append("t", n=3)
+    assert len(disk.sealed()) == 1
+    assert [event["n"] for event in chain(disk).events] == [0, 2, 3]
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+def test_a_sync_in_the_background_that_failed_costs_all_that_was_not_on_disk_and_is_told(
+    disk: Disk, calls: Calls
+) -> None:
+    options = {"shared": True, "fsync": "interval", "sync_interval": 3600}
+    with disk.open(**options) as one, disk.open(**options) as two:
+        one.append("t", n=0)
+        one.flush()
+        one.append("t", n=1)
+        two.append("t", n=2)
+        calls.fail("sync", error=errno.EIO)
+        one._appender.sync_in_background()
+        calls.heal()
+        two.append("t", n=3)
+        one.append("t", n=4)
+    found = chain(disk)
+    assert [event["n"] for event in found.events] == [0, 3, 4]
+    assert [lost["count"] for lost in found.lost] == [2]
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+def test_each_commit_of_a_synced_log_leaves_its_mark(disk: Disk) -> None:
+    with disk.open(shared=True, fsync="always") as log:
+        for _ in range(3):
+            receipt = log.append("t")
+            mark = read_mark(str(disk.lock))
+            assert mark is not None
+            assert (mark.synced, mark.hash) == (disk.path.stat().st_size, receipt.hash)
+
+
+def test_the_weakest_of_those_who_share_decides_what_a_hole_can_lose(disk: Disk) -> None:
+    with disk.open(shared=True, fsync="never") as weak, disk.open(shared=True, fsync="always") as strong:
+        strong.append("t")
+        weak.append("t")
+        weak.flush()
+        strong.append("t")
+    mark = read_mark(str(disk.lock))
+    assert mark is not None
+    assert mark.fsync == "never"
+
+
+def test_a_file_system_without_locks_is_refused(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(fd: int) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(storage, "lock", no_locks)
+    monkeypatch.setattr(storage, "lock_again", no_locks)
+    for shared in (False, True):
+        with pytest.raises(StorageError, match="has no locks") as caught:
+            disk.open(shared=shared)
+        assert caught.value.errno == errno.ENOLCK
+    assert not disk.path.exists()
+
+
+def test_a_lock_file_that_was_removed_is_made_anew_by_whoever_notices(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jsonl_audit.writer.tip.WATCH", 0)
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        disk.lock.unlink()
+        one.append("t", n=1)
+        two.append("t", n=2)
+        assert disk.lock.exists()
+        one.append("t", n=3)
+    assert [event["n"] for event in chain(disk).events] == [0, 1, 2, 3]
+
+
+def test_an_active_file_that_was_removed_has_a_successor(disk: Disk) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        two.append("t", n=1)
+        disk.path.unlink()
+        receipt = one.append("t", n=2)
+        two.append("t", n=3)
+    assert receipt.seq == 5  # behind a header, two events and the successor's header
+    report = verify(disk.path, full=True)
+    assert [finding.kind for finding in report.findings] == ["segment-missing"]
+
+
+def test_a_write_that_failed_is_read_again_whoever_comes_first(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = storage.write
+
+    def write(fd: int, data: bytes) -> None:
+        monkeypatch.setattr(storage, "write", real)
+        real(fd, data[:50])
+        raise OSError(errno.ENOSPC, "full")
+
+    for other_first in (False, True):
+        with disk.open(shared=True) as one, disk.open(shared=True) as two:
+            one.append("t")
+            monkeypatch.setattr(storage, "write", write)
+            with pytest.raises(WriteError) as caught:
+                one.append("refused")
+            if other_first:
+                two.append("t")
+            assert one._appender.recorded(caught.value.attempted) == set()
+            one.append("t")
+    assert {event["type"] for event in chain(disk).events} == {"t"}
+    assert verify(disk.path, full=True).verdict == "intact"
