@@ -17,6 +17,7 @@ __all__ = [
     "boot_id",
     "close",
     "exists",
+    "let_others_run",
     "list_directory",
     "lock",
     "lock_again",
@@ -250,6 +251,15 @@ def lock_again(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def let_others_run() -> None:
+    """Gives the processor to whoever waits for it."""
+    getattr(os, "sched_yield", _nothing)()
+
+
+def _nothing() -> None:
+    """Where the system has no such call."""
 
 
 def wait_for_lock(fd: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import threading
 
 import pytest
@@ -219,4 +220,84 @@ def test_a_write_that_failed_is_read_again_whoever_comes_first(disk: Disk, monke
             assert one._appender.recorded(caught.value.attempted) == set()
             one.append("t")
     assert {event["type"] for event in chain(disk).events} == {"t"}
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+def in_segment(disk: Disk, text: bytes) -> None:
+    """Changes one byte of the active file where `text` stands."""
+    at = disk.path.read_bytes().index(text)
+    with disk.path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"X")
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["soon", "late"])
+@pytest.mark.parametrize("time", [False, True], ids=["plain", "timed"])
+def test_a_line_of_another_that_was_changed_on_its_way_is_never_vouched_for(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, late: bool, time: bool
+) -> None:
+    """What another process wrote is verified before a digest says anything about it."""
+    if late:
+        monkeypatch.setattr("jsonl_audit.writer.shared.LATE", 100)
+    own = {"time": "2026-01-02T03:04:05.000006Z"} if time else {}
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        for n in range(1, 6):
+            two.append("t", n=n, word=f"number{n}", **own)
+        in_segment(disk, b"number3")
+        one.append("t", n=6)
+        one.rotate()
+        one.append("t", n=7)
+    assert [finding.kind for finding in verify(disk.path).findings] == ["documented-damage"]
+    report = verify(disk.path, full=True)
+    assert report.verdict == "tampered"
+    assert [finding.seq for finding in report.findings if finding.kind == "record-modified"] == [5]
+
+
+def test_a_line_that_was_put_behind_without_the_lock_and_does_not_link_is_damage(disk: Disk) -> None:
+    with disk.open(shared=True) as log:
+        log.append("t", n=0)
+        log.append("t", n=1)
+        disk.grow(disk.lines()[1])  # a line once more
+        log.append("t", n=2)
+    report = verify(disk.path, full=True)
+    assert report.verdict == "tampered"
+
+
+def test_own_times_and_purges_of_others_are_known_to_whoever_seals(disk: Disk) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t")
+        two.append("t", time="2020-01-02T03:04:05.000006Z")
+        two.append("t", time="2030-01-02T03:04:05.000006Z")
+        one.append("t")
+        one.rotate()
+    header = json.loads(disk.lines()[0])
+    assert header["details"]["previous"]["time"] == ["2020-01-02T03:04:05.000006Z", "2030-01-02T03:04:05.000006Z"]
+    assert header["details"]["previous"]["timed"] == 2
+
+
+def test_batches_of_others_are_gone_on_from_only_when_whole(disk: Disk) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        two.append_many([{"type": "t", "n": n} for n in range(1, 4)])
+        one.append("t", n=4)
+        size = disk.path.stat().st_size
+        two.append_many([{"type": "t", "n": n} for n in range(5, 8)])
+        disk.cut(size + (disk.path.stat().st_size - size) // 3 + 100)  # as if it had been killed within its write
+        one.append("t", n=8)
+    assert [event["n"] for event in chain(disk).events] == [0, 1, 2, 3, 4, 8]
+
+
+def test_one_that_slept_long_walks_before_it_seals(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jsonl_audit.writer.shared.LATE", 1000)
+    monkeypatch.setattr("jsonl_audit.writer.shared.DIGEST_BLOCK", 500)
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        for n in range(1, 20):
+            two.append("t", n=n)
+        for n in range(20, 30):
+            one.append("t", n=n)
+        one.rotate()
+        two.append("t", n=30)
+    assert [event["n"] for event in chain(disk).events] == list(range(31))
     assert verify(disk.path, full=True).verdict == "intact"

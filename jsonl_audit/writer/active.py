@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
@@ -21,6 +21,13 @@ DIGEST_BLOCK = 256 * 1024
 """Lines are hashed for the segment's digest in blocks of this size: far quicker than one by one."""
 
 
+class Span(NamedTuple):
+    """Lines that another process wrote behind the record of `link`, read back and not verified yet."""
+
+    data: bytes
+    link: Link
+
+
 class Active:
     """An open active segment.
 
@@ -29,9 +36,9 @@ class Active:
     """
 
     __slots__ = (
-        "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log", "lost", "low",
-        "pending", "pending_bytes", "segment", "seq", "size", "successor", "synced", "synced_head", "timed", "ts",
-        "us", "walk",
+        "_lines", "block", "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log",
+        "lost", "low", "pending", "pending_bytes", "segment", "seq", "size", "successor", "synced", "synced_head",
+        "timed", "ts", "us", "walk",
     )  # fmt: skip
 
     def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
@@ -55,9 +62,12 @@ class Active:
         self.synced_head = ""
         self.low = self.high = header.ts
         self.hasher: Any = None
-        self.pending: list[bytes] = []
+        self.pending: list[bytes | Span] = []
         self.pending_bytes = 0
-        self.walk: Walk | None = Walk(strict=False, known=size, digest=True, times=True)
+        self.block = DIGEST_BLOCK
+        """So many bytes are left pending."""
+        self._lines = blake3()
+        self.walk: Walk | None = self.new_walk()
         self.damage: list[dict[str, Any]] = []
         self.damaged = 0
         self.timed: int | None = None  # records with a time of their own, where they were counted
@@ -71,6 +81,14 @@ class Active:
     def has_records(self) -> bool:
         """Whether anything but the header stands in it."""
         return self.seq > self.first_seq
+
+    def new_walk(self) -> Walk:
+        """A walk from the segment's start, for its digest."""
+        return Walk(strict=False, known=self.size, digest=True, times=True)
+
+    def walk_anew(self) -> None:
+        """Says that the segment has to be walked from its start."""
+        self.walk, self.pending, self.pending_bytes = self.new_walk(), [], 0
 
     def began(self, line: bytes) -> None:
         """Says that this writer wrote the header `line`: nothing of the segment needs to be walked."""
@@ -89,6 +107,19 @@ class Active:
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
 
+    def others_wrote(self, data: bytes, last: Link) -> None:
+        """Says that another process put lines behind the last one, of which `last` is the link of the last.
+
+        They are verified when they are taken into the digest.
+        """
+        before = self.link
+        us = instants.micros(last.ts)
+        if self.walk is None:
+            self.pending.append(Span(data, before))
+            self.pending_bytes += len(data)
+        self.seq, self.head, self.ts, self.us = *last, us
+        self.size, self.lost = self.size + len(data), None
+
     def wrote(self, lines: bytes, last: Receipt, us: int, times: Sequence[str] | None = None) -> None:
         """Says that `lines`, which end with the record of the receipt `last`, stand in the file now.
 
@@ -105,36 +136,71 @@ class Active:
         if self.walk is None:
             self.pending.append(lines)
             self.pending_bytes += size
-            if self.pending_bytes >= DIGEST_BLOCK:
+            if self.pending_bytes >= self.block:
                 self.digest_pending()
 
     def digest_pending(self) -> None:
-        """Takes what was written since the last time into the digest."""
-        if self.pending:
-            hasher = self.hasher.copy()  # an interrupt must not leave lines that are taken in and still pending
-            hasher.update(b"".join(self.pending))
-            self.hasher, self.pending, self.pending_bytes = hasher, [], 0
+        """Takes what was written since the last time into the digest.
+
+        What others wrote is verified first; where it does not verify, the whole segment is walked, which says where.
+        """
+        if not self.pending:
+            return
+        hasher = self.hasher.copy()  # an interrupt must not leave lines that are taken in and still pending
+        lines = []
+        for part in self.pending:
+            if isinstance(part, Span):
+                if not self._verified(part):
+                    self.walk_anew()
+                    return
+                part = part.data
+            lines.append(part)
+        hasher.update(b"".join(lines))
+        self.hasher, self.pending, self.pending_bytes = hasher, [], 0
+
+    def _verified(self, span: Span) -> bool:
+        """Whether every line of a span has its own hash right and goes on from the one before."""
+        data, link = span
+        if b',"time":"' in data or b'"type":"audit.' in data:
+            walk = Walk(link=link, strict=False, times=True)
+            walk.feed(data)
+            walk.finish()
+            self.floor = walk.floor or self.floor
+            self.timed = None if self.timed is None else self.timed + walk.timed
+            if walk.time is not None:
+                self.low, self.high = min(self.low, walk.time[0]), max(self.high, walk.time[1])
+            return not walk.torn and not walk.damaged
+        prev, hasher = link.hash.encode(), self._lines
+        for line in data.splitlines(True):  # a carriage return in a line is wrong in itself
+            hasher.reset()
+            own = hasher.update(line[:-76]).hexdigest().encode()
+            if line[-141:] != b'%b","hash":"%b"}\n' % (prev, own):
+                return False
+            prev = own
+        return True
 
     def catch_up(self, budget: int | None = None) -> bool:
         """Walks on through a reopened segment, at most `budget` bytes (None: to its end); True when all is walked.
 
         What the walk finds wrong is kept for the next header. Raises OSError where the file cannot be read.
         """
+        self.digest_pending()
         walk = self.walk
         if walk is None:
             return True
-        end = self.size if budget is None else min(self.size, walk.pos + budget)
-        while walk.pos < end:
-            data = storage.read(self.fd, walk.pos, min(WINDOW, end - walk.pos))
-            if not data:
-                break
-            walk.feed(data)
+        self.follow(walk, budget)
         if walk.pos < self.size:
             return False
         low, high = self.low, self.high
         self.walked(walk)
         self.low, self.high = min(low, self.low), max(high, self.high)
         return True
+
+    def follow(self, walk: Walk, budget: int | None = None) -> None:
+        """Walks on without coming to an end: others append to the segment too. Raises OSError."""
+        end = self.size if budget is None else min(self.size, walk.pos + budget)
+        while walk.pos < end and (data := storage.read(self.fd, walk.pos, min(WINDOW, end - walk.pos))):
+            walk.feed(data)
 
     def walk_on(self, budget: int, notes: Notes) -> bool:
         """`catch_up` beside a commit, which it never fails; True if that came to its end and found damage."""

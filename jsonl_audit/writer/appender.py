@@ -110,11 +110,11 @@ class Appender:
         Where nobody waits for the disk this is the way of almost every record: what `next_line` and `Active.wrote` do
         is written out here, for calls cost more than what they do. The rest goes as every other commit.
         """
-        if self._together:
-            return self._committers.commit(((body,),), self._commit)[0]
         turn = self._turn
         if turn.mine():
             raise turn.within_itself()
+        if self._together:
+            return self._append_together(body)
         try:
             with turn.lock:
                 now = time.time_ns()
@@ -157,6 +157,22 @@ class Appender:
                 tip.broken = False
                 return receipt
         finally:
+            if self.notes.untold:
+                self.notes.tell()
+
+    def _append_together(self, body: Body) -> Receipt:
+        committers = self._committers
+        if not committers.alone():
+            return committers.commit(((body,),), self._commit)[0]
+        try:
+            with self._turn.lock:
+                try:
+                    self._ready()
+                    return self._tip.append(body, time.time_ns() // 1000)
+                finally:
+                    self._tip.leave()
+        finally:
+            committers.done()
             if self.notes.untold:
                 self.notes.tell()
 

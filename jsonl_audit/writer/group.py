@@ -120,6 +120,19 @@ class Committers:
             raise ticket.error
         return ticket.receipts
 
+    def alone(self) -> bool:
+        """Whether nobody else commits or waits; then the caller leads, until it calls `done`."""
+        return self._crowd == 1 and not self._waiting and self._leading.acquire(blocking=False)
+
+    def done(self) -> None:
+        """Lets the next one lead."""
+        with contextlib.suppress(RuntimeError):
+            self._leading.release()
+        if self._waiting:
+            self._crowd = 1 + len(self._waiting)
+            with contextlib.suppress(IndexError):
+                self._waiting[0].wake()
+
     def _lead(self, ticket: Ticket, commit: Callable[[list[Ticket]], None]) -> None:
         """Commits what waits, until the leader's own ticket is settled."""
         leading = self._leading

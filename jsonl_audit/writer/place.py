@@ -10,12 +10,27 @@ from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, WrongLo
 from jsonl_audit.scan import Link
 from jsonl_audit.segment import Floor, Header, Names, describe_foreign, parse_header
 
-__all__ = ["check_place", "link_before", "newest_sealed", "next_fits", "note_missing", "remove_leftovers"]
+__all__ = [
+    "check_place",
+    "line_before",
+    "link_before",
+    "newest_sealed",
+    "next_fits",
+    "note_missing",
+    "remove_leftovers",
+]
 
 
 def link_before(fd: int, end: int, own: str) -> Link | None:
     """The record that ends at byte `end`, if it has the hash `own`."""
-    size = 64 * 1024
+    line = line_before(fd, end)
+    if line is None or line[-67:-3].decode() != own:
+        return None
+    return Link(record.seq_of(line), own, record.ts_of(line))
+
+
+def line_before(fd: int, end: int, size: int = 64 * 1024) -> bytes | None:
+    """The line that ends at byte `end`, if its own hash is right; `size` bytes of the file are read at first."""
     while True:
         text = storage.read(fd, max(0, end - size), min(size, end))
         if len(text) < min(size, end):  # the file is shorter: what ends there is another line
@@ -24,10 +39,7 @@ def link_before(fd: int, end: int, own: str) -> Link | None:
         if start or size >= end or size > record.HARD_LIMIT:
             break
         size *= 16
-    line = text[start:]
-    if not record.own_hash_right(line) or line[-67:-3].decode() != own:
-        return None
-    return Link(record.seq_of(line), own, record.ts_of(line))
+    return text[start:] if record.own_hash_right(text[start:]) else None
 
 
 def _header(path: str) -> Header:

@@ -1,7 +1,8 @@
 """What other processes did to a log that several share, seen by one that has the lock again.
 
-Nothing of theirs is believed unread: every line that was added is walked, as at opening, before anything goes behind
-it. A segment that is not the one of before has to begin where that one ended.
+A commit goes behind the last line that is there, if its own hash is right and it ends a commit; a segment that is not
+the one of before has to begin where that one ended. Every line that another wrote is verified before it is taken into
+the segment's digest: beside the commits, many at once, without the lock.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 import contextlib
 import time
 
-from jsonl_audit import storage
+from jsonl_audit import instants, record, storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import LockedError, LogError, WriteError
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Header, Names
 from jsonl_audit.writer import live, place
 from jsonl_audit.writer import tip as tips
-from jsonl_audit.writer.active import Active
+from jsonl_audit.writer.active import DIGEST_BLOCK, Active
 
 __all__ = ["SharedTip"]
+
+LATE = 4 * DIGEST_BLOCK
+"""Bytes that others wrote since, from which on the segment is walked in slices instead."""
+NEAR = 4 << 20
+"""Bytes from the end of a walk, some 10 ms, that a commit does itself to seal the segment."""
 
 
 class SharedTip(tips.Tip):
@@ -32,8 +38,31 @@ class SharedTip(tips.Tip):
             self.leave()
 
     def leave(self) -> None:
-        """Lets other processes commit."""
+        """Lets other processes commit; then looks through what they wrote."""
         self.lock.leave()
+        active = self.active
+        if active is None:
+            return
+        try:
+            if active.pending_bytes >= DIGEST_BLOCK:
+                active.digest_pending()
+            elif active.walk is not None and active.size - active.walk.pos >= DIGEST_BLOCK:
+                active.follow(active.walk, tips.SLICE)
+        except OSError as error:
+            self._notes.add(f"the segment cannot be read, and is not sealed for now: {error.strerror}")
+
+    def _walk_on(self, active: Active, _size: int) -> None:
+        """Not while others wait; but damage that the walk has met is sealed off."""
+        if active.walk is not None and active.walk.damaged:
+            super()._walk_on(active, active.size)
+
+    def _seal_if_due(self) -> bool:
+        """Walks to the end of the segment first, if that is near; else another process, or a later commit, seals."""
+        active = self.active
+        if active is not None and (active.walk is None or active.size - active.walk.pos <= NEAR):
+            with contextlib.suppress(OSError):
+                active.catch_up()
+        return super()._seal_if_due()
 
     def _ready(self) -> Active:
         now = time.time_ns()
@@ -49,11 +78,14 @@ class SharedTip(tips.Tip):
                 return self._open_anew()
             if active.synced < mark.synced <= active.size:
                 active.synced, active.synced_head = mark.synced, mark.hash
+            if mark.purged is not None and (active.floor is None or active.floor.segment < mark.purged.segment):
+                active.floor = mark.purged
         for _ in range(3):
             if active is not None and not (self.broken and live.unchanged(self.names, active)):
                 there = caught_up(self.names, active)
                 if there is not None:
                     self.active, self.broken = there, False
+                    there.block = NEAR  # nothing is digested while others wait
                     self._tell_what_was_lost(there)
                     return there
             if active is None or went_on(self.names, active):
@@ -99,7 +131,7 @@ class SharedTip(tips.Tip):
 def caught_up(names: Names, active: Active) -> Active | None:
     """The active segment with all that others committed; None where the disk has to be read as after an error.
 
-    That is so where the file was cut or removed, ends torn, is damaged, or where the log went on in another way than
+    That is so where the file was cut or removed, ends torn or damaged, or where the log went on in another way than
     by sealing. Raises OSError.
     """
     while True:
@@ -108,9 +140,7 @@ def caught_up(names: Names, active: Active) -> Active | None:
         except FileNotFoundError:
             return None
         if (found.st_dev, found.st_ino) == active.key:
-            if found.st_size == active.size:
-                return active
-            return active if found.st_size > active.size and _take_in(active, found.st_size) else None
+            return active if _sees(active, found.st_size) else None
         following = _following(names, active)
         if following is None:
             return None
@@ -143,12 +173,32 @@ def _walk(active: Active, size: int) -> Walk:
     return walk.finish()
 
 
-def _take_in(active: Active, size: int) -> bool:
-    """Counts in the bytes up to `size`, if all of them are whole records that go on from the last."""
-    walk = _walk(active, size)
-    if walk.torn or walk.damaged or walk.end != size:
+def _sees(active: Active, end: int) -> bool:
+    """Goes on behind what others committed up to byte `end`, if a whole commit ends there.
+
+    Each of them did the same, so that all is whole where the last line is.
+    """
+    count = end - active.size
+    if count <= 0:
+        return count == 0
+    data = storage.read(active.fd, active.size, count) if count <= LATE else b""
+    line = data[data.rfind(b"\n", 0, -1) + 1 :] if data else place.line_before(active.fd, end)
+    if line is None or not record.own_hash_right(line):
         return False
-    live.adopt(active, walk)
+    last = Link(record.seq_of(line), line[-67:-3].decode(), record.ts_of(line))
+    batch = record.batch_of(line)
+    if not instants.is_instant(last.ts) or (batch is not None and batch[0] != batch[1]):
+        return False
+    if data:
+        first = data.find(b"\n") + 1
+        if last.seq != active.seq + data.count(b"\n") or data[first - 141 : first - 77].decode() != active.head:
+            return False
+        active.others_wrote(data, last)
+    else:  # this process slept while much was written
+        if active.walk is None:
+            active.walk_anew()
+        active.seq, active.head, active.ts, active.us = *last, instants.micros(last.ts)
+        active.size, active.lost = end, None
     return True
 
 
@@ -182,4 +232,4 @@ def _goes_on(header: Header, active: Active) -> bool:
     before = header.previous
     if before is None or (header.log, header.segment) != (active.log, active.segment + 1) or before.bytes < active.size:
         return False
-    return (before.bytes == active.size or _take_in(active, before.bytes)) and active.head == header.prev
+    return _sees(active, before.bytes) and active.head == header.prev

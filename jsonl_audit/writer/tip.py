@@ -215,7 +215,12 @@ class Tip:
         elif fsync == "interval" and not self.wake():
             self.sync(active)
         self.broken = False
-        if active.walk is not None and active.walk_on(max(SLICE, 2 * len(data)), self._notes):
+        if active.walk is not None:
+            self._walk_on(active, len(data))
+
+    def _walk_on(self, active: Active, size: int) -> None:
+        """Goes on with the walk of a reopened segment, of which `size` bytes more were just written."""
+        if active.walk_on(max(SLICE, 2 * size), self._notes):
             try:
                 self._seal_if_due()
             except StorageError as error:  # this commit is done; the next one meets what is wrong
