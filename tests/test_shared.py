@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import threading
 
 import pytest
@@ -248,10 +249,32 @@ def test_a_line_of_another_that_was_changed_on_its_way_is_never_vouched_for(
         one.append("t", n=6)
         one.rotate()
         one.append("t", n=7)
-    assert [finding.kind for finding in verify(disk.path).findings] == ["documented-damage"]
-    report = verify(disk.path, full=True)
-    assert report.verdict == "tampered"
-    assert [finding.seq for finding in report.findings if finding.kind == "record-modified"] == [5]
+    for full in (False, True):
+        report = verify(disk.path, full=full)
+        assert report.verdict == "tampered"
+        assert [finding.kind for finding in report.findings] == ["documented-damage"]
+
+
+def test_what_another_synced_is_never_given_up_for_a_sync_of_ones_own_that_failed(disk: Disk, calls: Calls) -> None:
+    with disk.open(shared=True, fsync="always") as one, disk.open(shared=True, fsync="always") as two:
+        one.append("t", n=0)
+        two.append("t", n=1)
+        calls.fail("sync", error=errno.EIO)
+        with pytest.raises(SyncError):
+            one.append("t", n=2)
+        calls.heal()
+        two.append("t", n=3)
+    assert [event["n"] for event in chain(disk).events] == [0, 1, 3]
+
+
+def test_a_folder_that_was_removed_is_made_anew(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jsonl_audit.writer.tip.WATCH", 0)
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        shutil.rmtree(disk.folder)
+        one.append("t", n=1)
+        two.append("t", n=2)
+    assert [json.loads(line).get("n") for line in disk.lines()] == [None, 1, 2]
 
 
 def test_a_line_that_was_put_behind_without_the_lock_and_does_not_link_is_damage(disk: Disk) -> None:

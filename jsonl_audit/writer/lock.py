@@ -65,6 +65,7 @@ class Lock:
             if self.is_the_file():
                 break
             self.release()  # somebody removed it while we waited: what we hold keeps nobody out
+            storage.make_directory(self.names.directory)
 
     def _open(self, mode: int) -> None:
         self._fd = storage.open_lock(self.names.lock, mode)
@@ -113,11 +114,14 @@ class Lock:
         """
         if self.held:
             return
-        if self._fd < 0 or look or not storage.lock_again(self._fd):
-            if self._fd < 0:
-                storage.make_directory(self.names.directory)
-            self.take(timeout, mode)
-        self.held = True
+        if self._fd < 0:
+            storage.make_directory(self.names.directory)
+        elif not look:
+            self.held = True  # before it is so: an interrupt must not leave it held for ever
+            if storage.lock_again(self._fd):
+                return
+            self.held = False
+        self.take(timeout, mode)
 
     def try_enter(self) -> bool:
         """`enter` where nobody has it; False, at once, where somebody has."""
@@ -126,9 +130,13 @@ class Lock:
 
     def leave(self) -> None:
         """Lets the next process commit."""
-        if self._fd >= 0:
-            storage.unlock(self._fd)
+        if not self.held:
+            return
         self.held = False
+        try:
+            storage.unlock(self._fd)
+        except OSError:  # closing frees it as well
+            self._close()
 
     def keep(self, mode: int) -> None:
         """Takes the lock anew where its file was removed: the one that is held keeps nobody out any more.

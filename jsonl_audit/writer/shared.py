@@ -71,21 +71,18 @@ class SharedTip(tips.Tip):
         self.lock.new_mark()
         mark, active = self.lock.mark, self.active
         if active is not None and self.disk.failed:
+            self._know_what_is_synced(active)
             self._say_that_a_sync_failed(active)
             return self._open_anew()
-        if active is not None and mark is not None and (mark.segment, mark.inode) == (active.segment, active.key):
-            if mark.failed:  # another's sync: what stands behind the last good one does not count, for anybody
-                return self._open_anew()
-            if active.synced < mark.synced <= active.size:
-                active.synced, active.synced_head = mark.synced, mark.hash
-            if mark.purged is not None and (active.floor is None or active.floor.segment < mark.purged.segment):
-                active.floor = mark.purged
+        if active is not None and mark is not None and mark.failed and mark.inode == active.key:
+            return self._open_anew()  # another's sync failed: what is behind the last good one counts for nobody
         for _ in range(3):
             if active is not None and not (self.broken and live.unchanged(self.names, active)):
                 there = caught_up(self.names, active)
                 if there is not None:
                     self.active, self.broken = there, False
                     there.block = NEAR  # nothing is digested while others wait
+                    self._know_what_is_synced(there)
                     self._tell_what_was_lost(there)
                     return there
             if active is None or went_on(self.names, active):
@@ -94,6 +91,16 @@ class SharedTip(tips.Tip):
                 absorb(active)
                 active = self._go_on_from(active)
         raise WriteError("the files of the log change under its lock; nothing was written", path=self.names.path)
+
+    def _know_what_is_synced(self, active: Active) -> None:
+        """Takes over from the mark what others synced, and purged."""
+        mark = self.lock.mark
+        if mark is None or (mark.segment, mark.inode) != (active.segment, active.key):
+            return
+        if active.synced < mark.synced:
+            active.synced, active.synced_head = mark.synced, mark.hash
+        if mark.purged is not None and (active.floor is None or active.floor.segment < mark.purged.segment):
+            active.floor = mark.purged
 
     def mark(self, active: Active) -> None:
         """Leaves the mark, unless another process has the lock, or left a better one."""
@@ -118,6 +125,7 @@ class SharedTip(tips.Tip):
             self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=False)
             self.lock.new_mark()
             absorb(active)
+            self._know_what_is_synced(active)
             self._say_that_a_sync_failed(active)
         self._notes.add(f"a sync in the background failed: {failure.strerror}")
 
