@@ -46,13 +46,14 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.notices import Notice, ReadWarning
     from jsonl_audit.reader.query import query, tail
     from jsonl_audit.verifier import Finding, Note, Report, verify
-    from jsonl_audit.writer.chain import Receipt
+    from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
 
 __all__ = [
     "AsyncAuditLog",
     "AuditError",
     "AuditLog",
     "ClosedError",
+    "DroppedReceipt",
     "EventError",
     "EventTooLargeError",
     "FileSettings",
@@ -71,6 +72,7 @@ __all__ = [
     "Report",
     "ReservedTypeError",
     "SealError",
+    "SpilledReceipt",
     "StorageError",
     "SyncError",
     "WriteError",
@@ -87,6 +89,7 @@ __all__ = [
 _HOMES = {
     "AsyncAuditLog": "aio",
     "AuditLog": "log",
+    "DroppedReceipt": "writer.chain",
     "FileSettings": "persistence",
     "Filters": "reader",
     "Finding": "verifier",
@@ -96,6 +99,7 @@ _HOMES = {
     "ReadWarning": "reader",
     "Receipt": "writer.chain",
     "Report": "verifier",
+    "SpilledReceipt": "writer.chain",
     "aio": "aio",
     "context": "context",
     "follow": "reader",

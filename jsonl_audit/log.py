@@ -12,8 +12,12 @@ from jsonl_audit.context import bound, joined
 from jsonl_audit.errors import EventError
 from jsonl_audit.segment import Names
 from jsonl_audit.writer.appender import Appender
+from jsonl_audit.writer.arrears import Arrears
 from jsonl_audit.writer.chain import Receipt
+from jsonl_audit.writer.policy import OPERATIONAL, Policy
 from jsonl_audit.writer.settings import Settings
+from jsonl_audit.writer.spill import HELD_ROOM
+from jsonl_audit.writer.spillplace import SpillPlace
 
 if TYPE_CHECKING:
     from jsonl_audit.verifier import Report
@@ -45,11 +49,14 @@ class AuditLog:
         parent's AuditLog. Otherwise the lock is held as long as the log is open.
     :param lock_timeout: how many seconds to wait for another writer to let go; by default none, and 10 where the log
         is shared.
-    :param on_error: what happens to an event that cannot be written: ``"raise"``.
+    :param on_error: what happens to an event that cannot be written. ``"raise"``: the error is raised. ``"block"``:
+        it is tried again until it works, or until `error_timeout` is over. ``"spill"``: it is held in a spill log in
+        another place, and brought in when the log can be written again. ``"drop"``: it is counted. What was lost, held
+        or delayed is recorded in the log itself once it can be.
+    :param error_timeout: how many seconds ``"block"`` waits before the error is raised; None for ever.
+    :param spill_path: the folder for ``"spill"``; by default a private one in the system's temporary place.
     :param redact: None: events are written as they are given.
     :param mode: the permissions of new files, whatever the umask.
-    :param backup_count: so many sealed segments are kept: after each sealing the oldest of what is more are purged,
-        by a record in the chain first. 0 keeps all.
     :param line_limit: the longest line in bytes, LF included, up to 16 MiB.
 
     Raises :class:`~jsonl_audit.LockedError` if another appender has the log,
@@ -75,23 +82,27 @@ class AuditLog:
         shared: bool = False,
         lock_timeout: float | None = None,
         on_error: str = "raise",
+        error_timeout: float | None = 60.0,
+        spill_path: str | os.PathLike[str] | None = None,
         redact: None = None,
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
-        backup_count: int = 0,
     ) -> None:
         _check_options(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit)
-        if type(backup_count) is not int or backup_count < 0:
-            raise ValueError(f"backup_count is a number of sealed segments, 0 for all, not {backup_count!r}")
-        if on_error != "raise":
-            raise ValueError(f"on_error is 'raise', not {on_error!r}")
+        _check_policy(on_error, error_timeout, spill_path)
         if redact is not None:
             raise ValueError(f"redact is None in this version, not {redact!r}")
-        self._line_limit = line_limit
+        spills = on_error == "spill"
+        self._line_limit = line_limit - HELD_ROOM if spills else line_limit
         if lock_timeout is None:
             lock_timeout = SHARED_TIMEOUT if shared else 0.0
-        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count)
-        self._appender = Appender(Names.of(path), settings)
+        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared)
+        names = Names.of(path)
+        self._appender = Appender(names, settings)
+        arrears = Arrears(self._appender, SpillPlace(names, spill_path) if spills else None, _lines)
+        self._policy = Policy(self._appender, on_error, error_timeout, arrears)
+        if spills:
+            self._policy.take_over()
 
     @property
     def path(self) -> str:
@@ -126,7 +137,14 @@ class AuditLog:
             event = _event(event, members)
         if (found := bound()) is not None:
             event = joined(event, found)
-        return self._appender.append(record.encode(event, self._line_limit))
+        body = record.encode(event, self._line_limit)
+        policy = self._policy
+        if policy.trouble:
+            return policy.commit([[body]])[0]
+        try:
+            return self._appender.append(body)
+        except OPERATIONAL as error:
+            return policy.after(error, [[body]])[0]
 
     log = append
     """An alias of :meth:`append`."""
@@ -150,7 +168,13 @@ class AuditLog:
 
     def _commit(self, groups: Sequence[Sequence[record.Body]]) -> list[Receipt]:
         """Commits groups of encoded events, each of two or more a batch; the way of the asynchronous twin too."""
-        return self._appender.commit(groups)
+        policy = self._policy
+        if policy.trouble:
+            return policy.commit(groups)
+        try:
+            return self._appender.commit(groups)
+        except OPERATIONAL as error:
+            return policy.after(error, groups)
 
     def _body(self, event: Mapping[str, Any] | str, members: dict[str, Any]) -> record.Body:
         """What :meth:`append` makes of its arguments; there it is written out, a call costs more than what it does."""
@@ -175,7 +199,10 @@ class AuditLog:
 
     def flush(self) -> None:
         """Returns when everything committed is on disk, in every mode. Raises SyncError."""
-        self._appender.flush()
+        if self._policy.trouble:
+            self._policy.flush()
+        else:
+            self._appender.flush()
 
     def rotate(self) -> str | None:
         """Seals the active segment now. Returns the path it has from now on; None if it held nothing to seal.
@@ -184,25 +211,12 @@ class AuditLog:
         """
         return self._appender.rotate()
 
-    def purge(self, *, keep: int, reason: str) -> list[str]:
-        """Lets the oldest sealed segments go, so that `keep` of them stay. Returns the paths that are gone.
-
-        What goes is recorded first, in an ``audit.purged`` record that is on disk before any file is removed: the
-        segments with their seqs and digests, how far the chain had reached with them, and `reason`. What stays verifies
-        as ``intact``, from there. A segment stays, with all behind it, where the one after it is not here to vouch for
-        it; a file that cannot be removed is noted, ignored from then on, and tried again later.
-
-        :param keep: 1 or more; the newest sealed segment always stays.
-        :param reason: in the words of whoever decides it, such as ``"kept for a year"``.
-
-        Raises as :meth:`append` does if the record could not be written: then nothing is removed.
-        """
-        _check_purge(keep, reason)
-        return self._appender.purge(keep, str.encode(reason, "utf-8", "backslashreplace").decode())
-
     def close(self) -> None:
         """Syncs, and lets the next writer in. May be called twice. Raises SyncError if the last sync fails."""
-        self._appender.close()
+        try:
+            self._policy.close()
+        finally:
+            self._appender.close()
 
     def tail(self, n: int = 10, **filters: Any) -> list[dict[str, Any]]:
         """The last `n` records, oldest of them first; see :func:`jsonl_audit.tail`."""
@@ -262,6 +276,22 @@ def _event(event: Any, members: dict[str, Any]) -> Mapping[Any, Any]:
     return {**record.members_of(event), **members} if members else event
 
 
+def _lines(path: str, after: int, text: str | None = None, /) -> Iterator[bytes]:
+    """The lines of a log, as the failure policy reads them; what is damaged it finds out by what is missing."""
+    from jsonl_audit.reader import query_lines
+
+    return query_lines(path, after=after, text=text, control=True, on_damage=lambda _: None)
+
+
+def _check_policy(on_error: Any, error_timeout: Any, spill_path: Any) -> None:
+    if on_error not in ("raise", "block", "spill", "drop"):
+        raise ValueError(f"on_error is 'raise', 'block', 'spill' or 'drop', not {on_error!r}")
+    if error_timeout is not None and not 0 <= error_timeout <= 86_400 * 365:
+        raise ValueError(f"error_timeout is a number of seconds from 0 on, or None for ever, not {error_timeout!r}")
+    if spill_path is not None and on_error != "spill":
+        raise ValueError("spill_path is for on_error='spill'")
+
+
 def _check_options(
     max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout: Any, mode: Any, line_limit: Any
 ) -> None:
@@ -277,10 +307,3 @@ def _check_options(
         raise ValueError(f"mode is permissions that let the owner read and write, such as 0o600, not {mode!r}")
     if not 1024 <= line_limit <= record.HARD_LIMIT:
         raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
-
-
-def _check_purge(keep: Any, reason: Any) -> None:
-    if type(keep) is not int or keep < 1:
-        raise ValueError(f"keep is a number of sealed segments, 1 or more, not {keep!r}")
-    if not isinstance(reason, str) or not reason:
-        raise ValueError(f"reason says why, in a text, not {reason!r}")

@@ -263,20 +263,29 @@ class Appender:
         self._must_be_open()
         return self._tip.rotate()
 
-    @in_turn
-    def purge(self, keep: int, reason: str) -> list[str]:
-        """Lets the oldest sealed segments go, so that `keep` of them stay, and returns the paths that are gone.
-
-        Raises WriteError, SyncError with nothing removed; ClosedError, LockedError.
-        """
-        self._must_be_open()
-        return self._tip.purge(keep, reason)
-
     @property
     @in_turn
     def last(self) -> Link:
         """The last record committed; also once the log is closed."""
         return self._last or self._ready().link
+
+    @property
+    def known_log(self) -> str:
+        """The log's UUID as far as this process knows; empty if it does not."""
+        active = self._tip.active
+        return active.log if active is not None else ""
+
+    @property
+    def known_seq(self) -> int:
+        """seq of the last record as far as this process knows, which asks nobody; 0 if it does not know."""
+        active = self._tip.active
+        return active.seq if active is not None else 0
+
+    @property
+    def sure_seq(self) -> int:
+        """seq of a record behind which all will stand that is appended from now on, whatever fails before."""
+        active = self._tip.active
+        return active.first_seq if active is not None else 0
 
     def __del__(self) -> None:
         if not self.closed:

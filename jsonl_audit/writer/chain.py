@@ -13,7 +13,7 @@ from jsonl_audit.errors import EventTooLargeError
 from jsonl_audit.record import Body
 from jsonl_audit.scan import Link
 
-__all__ = ["Receipt", "group_lines", "next_line"]
+__all__ = ["DroppedReceipt", "Receipt", "SpilledReceipt", "group_lines", "next_line"]
 
 _tuple = tuple.__new__
 CLAMP_NOTED = 1_000_000  # us: a clock that stepped back by more is written down
@@ -28,6 +28,36 @@ class Receipt(NamedTuple):
     id: str
     hash: str
     """BLAKE3-256 of its line, in hex."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the event stands in the log; False for the receipts of events that were held back or dropped."""
+        return True
+
+
+class SpilledReceipt(Receipt):
+    """The receipt of an event that is held in a spill log: ``seq``, ``ts`` and ``hash`` are those it has there.
+
+    The record that it becomes once the log can be written again has the same ``id``.
+    """
+
+    __slots__ = ()
+
+    @property
+    def recorded(self) -> bool:
+        """False: it is held in the spill log."""
+        return False
+
+
+class DroppedReceipt(Receipt):
+    """The receipt of an event that was dropped and counted: ``seq`` is 0, ``hash`` is empty."""
+
+    __slots__ = ()
+
+    @property
+    def recorded(self) -> bool:
+        """False, for ever."""
+        return False
 
 
 def next_line(

@@ -20,6 +20,8 @@ class Notes:
         self._kept: deque[str] = deque(maxlen=KEPT)
         self.untold: deque[str] = deque(maxlen=KEPT)
         """What the logger has not been told yet."""
+        self.later = False
+        """Somebody holds what a handler may wait for, and tells when that is over."""
 
     def add(self, note: str) -> None:
         """Keeps a note; `tell` hands it on."""
@@ -33,7 +35,7 @@ class Notes:
         """
         import logging  # only where there is something to say: most programs that append never load it
 
-        while self.untold:
+        while self.untold and not self.later:
             with contextlib.suppress(Exception):  # a handler's failure is none of the log's
                 logging.getLogger("jsonl_audit").warning("%s: %s", self._path, self.untold.popleft())
 

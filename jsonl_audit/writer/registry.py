@@ -10,7 +10,7 @@ from typing import Protocol
 
 from jsonl_audit.errors import AuditError
 
-__all__ = ["add", "discard"]
+__all__ = ["add", "add_first", "discard"]
 
 
 class _Open(Protocol):
@@ -19,22 +19,30 @@ class _Open(Protocol):
     def after_fork(self) -> bool: ...
 
 
+_first: weakref.WeakSet[_Open] = weakref.WeakSet()
 _open: weakref.WeakSet[_Open] = weakref.WeakSet()
 add = _open.add
-discard = _open.discard
+add_first = _first.add
+"""For what has something to do before the appenders close."""
+
+
+def discard(one: _Open) -> None:
+    """Nothing is to be done for it any more."""
+    _first.discard(one)
+    _open.discard(one)
 
 
 @atexit.register
 def _at_exit() -> None:
-    for appender in list(_open):
+    for appender in [*_first, *_open]:
         with contextlib.suppress(AuditError, OSError):  # there is nobody left to tell
             appender.close()
 
 
 def _after_fork() -> None:
-    for appender in list(_open):
+    for appender in [*_open, *_first]:
         if not appender.after_fork():
-            _open.discard(appender)
+            discard(appender)
 
 
 if hasattr(os, "register_at_fork"):

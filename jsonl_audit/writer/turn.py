@@ -13,7 +13,11 @@ from jsonl_audit.writer.notes import Notes
 if TYPE_CHECKING:
     from jsonl_audit.writer.appender import Appender
 
-__all__ = ["Turn", "in_turn"]
+__all__ = ["Turn", "WithinItselfError", "in_turn"]
+
+
+class WithinItselfError(WriteError):
+    """What is raised into whoever comes again within its own turn: waiting would be waiting for ever."""
 
 
 class Turn:
@@ -36,7 +40,7 @@ class Turn:
 
     def within_itself(self) -> WriteError:
         """What is raised into whoever comes again within its own turn."""
-        return WriteError(
+        return WithinItselfError(
             "called from a signal handler or a destructor in the middle of another call of the same thread; nothing "
             "was written. Set a flag there, and append when the other call is over",
             path=self.path,

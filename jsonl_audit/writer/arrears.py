@@ -1,0 +1,178 @@
+"""What a log is owed after trouble: events that are held elsewhere, and records of what was lost or delayed."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import orjson
+
+from jsonl_audit import record
+from jsonl_audit.errors import AuditError, LockedError, LogError, StorageError
+from jsonl_audit.writer.appender import Appender
+from jsonl_audit.writer.chain import Receipt
+from jsonl_audit.writer.pending import Pending, Reads
+from jsonl_audit.writer.spill import Spill, SpillUnreadableError
+from jsonl_audit.writer.spillplace import SpillPlace
+from jsonl_audit.writer.tally import Tally
+from jsonl_audit.writer.transient import is_transient
+
+__all__ = ["Arrears"]
+
+GIVE_UP = 5
+"""So many times in a row a spill log may not be readable: then it is left for the next who opens the log."""
+
+
+class Arrears:
+    """The arrears of one open log. One thread at a time, which its callers see to."""
+
+    def __init__(self, appender: Appender, place: SpillPlace | None, reads: Reads) -> None:
+        self.dropped = Tally("audit.lost", "dropped")
+        self.unspilled = Tally("audit.lost", "not-spilled")
+        self.timed_out = Tally("audit.lost", "timed-out")
+        self.delayed = Tally("audit.delayed", "waited")
+        self.doubt: Pending | None = None
+        """Dropped events of which some may be recorded after all."""
+        self._appender = appender
+        self._place = place
+        self._reads = reads
+        self._spills: list[Spill] = []
+        """The spill logs that are not brought in, in their order; only the last can be this process's own."""
+        self._own: Spill | None = None
+        self._unreadable = 0
+        self._telling: tuple[str, dict[str, Any], Pending] | None = None
+
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """What is counted, in the order in which it is told."""
+        return (self.dropped, self.unspilled, self.timed_out, self.delayed)
+
+    @property
+    def holds(self) -> bool:
+        """Whether events are held elsewhere."""
+        return bool(self._spills)
+
+    @property
+    def held(self) -> int:
+        """How many events are held, as far as that is known."""
+        return sum(spill.held for spill in self._spills)
+
+    @property
+    def more(self) -> bool:
+        """Whether the next step will not be the last of bringing in."""
+        return bool(self._spills) and (len(self._spills) > 1 or self._spills[0].more)
+
+    def forget(self) -> None:
+        """In a forked child: all of it is the parent's."""
+        self._spills, self._own, self._telling, self.doubt = [], None, None, None
+        for tally in self.tallies:
+            tally.forget()
+
+    # -- holding
+
+    def hold(self, pending: Pending, error: AuditError) -> list[Receipt]:
+        """Holds the events of a call that are not recorded. Returns the receipts of all of them.
+
+        Raises StorageError where that cannot be done either; they are counted then.
+        """
+        assert self._place is not None
+        try:
+            if self._own is None:
+                self._own = Spill(self._place.new(), self._appender.settings, self._reads)
+                self._spills.append(self._own)
+            return self._own.hold(pending, error, self._appender)
+        except (LogError, OSError) as worse:
+            why = worse.message if isinstance(worse, AuditError) else str(worse)
+            lost = StorageError(
+                f"the event could be written neither to the log ({error.message}) nor to its spill log ({why})",
+                path=self._appender.names.path,
+                errno=getattr(worse, "errno", None),
+            )
+            self.unspilled.add(pending.left, lost.message, lost.errno)
+            raise lost from worse
+
+    def sync_held(self) -> None:
+        """Returns when what is held is on disk. Raises SyncError, StorageError."""
+        if self._own is not None:
+            self._own.log.flush()
+
+    def take_over(self) -> bool:
+        """Looks for spill logs whose process is no more; whether there are any."""
+        if self._place is not None:
+            try:
+                for path in self._place.left():
+                    try:
+                        spill = Spill(path, self._appender.settings, self._reads, taken_over=True)
+                    except LockedError:  # its process lives
+                        continue
+                    except (AuditError, OSError) as error:
+                        self._note(f"what may be held in {path} cannot be read, and is left there: {error}")
+                        continue
+                    self._spills.append(spill)
+            except (AuditError, OSError) as error:
+                self._note(f"whether events are held elsewhere cannot be seen: {error}")
+        return bool(self._spills)
+
+    # -- setting things right
+
+    def step(self) -> bool:
+        """One step of setting things right; True when all is. Raises AuditError, OSError for what stands in the way."""
+        if self.doubt is not None:
+            left = self.doubt.left
+            self.doubt.settle(self._appender)
+            self.dropped.less(left - self.doubt.left)
+            self.doubt = None
+        if self._own is not None:
+            with contextlib.suppress(LogError, OSError):  # only a count hangs on it
+                self.unspilled.less(self._own.settle())
+        if self._spills:
+            self._bring_in(self._spills[0])
+            return False
+        for tally in self.tallies:
+            while tally.count or self._telling is not None:
+                self._tell(tally)
+        return True
+
+    def _bring_in(self, spill: Spill) -> None:
+        try:
+            if not spill.bring_in(self._appender):
+                return
+        except SpillUnreadableError as error:
+            self._unreadable += 1
+            if is_transient(error) or self._unreadable < GIVE_UP:
+                raise
+            self._note(f"what is held there is left there for now: {error}")
+            spill.close()
+        else:
+            if spill.count:
+                self._note(f"{spill.count} events that had been held since {spill.since} were brought in")
+            if spill.missing:
+                self._note(f"{spill.missing} records of {spill.path} cannot be read any more; it is kept")
+            with contextlib.suppress(OSError):  # it is looked at again, and removed, when the log is opened next
+                spill.end()
+        self._unreadable = 0
+        self._spills.remove(spill)
+        if spill is self._own:
+            self._own = None
+
+    def _tell(self, tally: Tally) -> None:
+        if self._telling is None:
+            details = tally.take()
+            self._telling = tally.kind, details, Pending([[record.control(tally.kind, details)]])
+        self._telling[2].commit_for_sure(self._appender, self._reads)
+        self._telling = None
+
+    def end(self) -> None:
+        """Leaves what is held to the next who opens the log, and says what could not be told."""
+        for spill in self._spills:
+            self._note(f"events are still held in {spill.path}; they are brought in when the log is opened next")
+            spill.close()
+        untold = [(tally.kind, tally.take()) for tally in self.tallies if tally.count]
+        if self._telling is not None:
+            untold.insert(0, self._telling[:2])
+        for kind, details in untold:
+            self._note(f"could not be told in the log: {kind} {orjson.dumps(details).decode()}")
+        self._spills, self._own = [], None
+
+    def _note(self, note: str) -> None:
+        self._appender.notes.add(note)
