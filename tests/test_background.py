@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jsonl_audit import AuditLog, SyncError, WriteError, storage
+from jsonl_audit import AuditLog, SyncError, WriteError, mark, storage
 
 
 def until(condition: object, seconds: float = 5.0) -> None:
@@ -81,3 +81,16 @@ def test_flush_tells_of_a_background_sync_that_failed(log_dir: Path, monkeypatch
         log.append("a.c")
         log.flush()
         assert [record["details"]["count"] for record in log.query(type="audit.lost")] == [1]
+
+
+def test_the_mark_of_the_last_commit_does_not_wait_for_another(log_dir: Path) -> None:
+    """Between two bursts of events, what was acknowledged last is known to be on disk too."""
+    path = log_dir / "audit.jsonl"
+    with AuditLog(path, fsync="always") as log:
+        for _ in range(3):
+            receipt = log.append("t")
+        deadline = time.monotonic() + 60
+        while (left := mark.read(f"{path}.lock")) is None or left.hash != receipt.hash:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert left.synced == path.stat().st_size

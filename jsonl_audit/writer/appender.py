@@ -68,7 +68,8 @@ class Appender:
         """What threads hold and wait for; made anew in a child."""
         self._turn = Turn(self.names.path, self.notes)
         self._committers = Committers(self._turn)
-        self._background = Background(self.sync_in_background, self.settings.sync_interval)
+        always = self.settings.fsync == "always"
+        self._background = Background(self.sync_in_background, 1.0 if always else self.settings.sync_interval)
         self._tip.wake = self._background.wake
 
     # -- opening and closing
@@ -232,11 +233,15 @@ class Appender:
         tip.mark(active)
 
     def sync_in_background(self) -> None:
-        """One sync of the interval mode. Commits go on meanwhile."""
+        """One sync of the interval mode, while commits go on; where each commit is synced, the mark of the last."""
         tip = self._tip
         with self._turn.lock:
             active = tip.active
             if self.closed or self.forked or active is None or tip.disk.failed:
+                return
+            if self._fsync == "always":
+                if not tip.broken:
+                    tip.disk.mark(active)
                 return
             size, head = active.size, active.head  # of what is counted, whatever a later write came to
             if not self.settings.shared:  # there, each commit looks

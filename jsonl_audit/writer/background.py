@@ -1,4 +1,4 @@
-"""The thread of ``fsync="interval"``: it calls a function soon after there is something to sync."""
+"""A thread that calls a function soon after there is something to sync, or to say of what was synced."""
 
 from __future__ import annotations
 

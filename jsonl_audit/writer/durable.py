@@ -91,7 +91,9 @@ class Durable:
         with contextlib.suppress(OSError):
             self._lock.write_mark(active, self._fsync, failed=self.failed)
 
-    def mark_now_and_then(self, active: Active) -> None:
-        """Leaves the mark where the last one is a second old and everything is on disk."""
-        if active.synced == active.size and time.monotonic_ns() - self._marked > MARK_EVERY:
-            self.mark(active)
+    def mark_now_and_then(self, active: Active) -> bool:
+        """Leaves the mark where the last one is a second old; False where it is too early for that."""
+        if time.monotonic_ns() - self._marked <= MARK_EVERY:
+            return False
+        self.mark(active)
+        return True

@@ -287,8 +287,9 @@ class Tip:
         self.disk.mark(active)
 
     def _mark_commit(self, active: Active) -> None:
-        """Leaves the mark of a commit that was synced: now and then is enough, for nobody else goes on from it."""
-        self.disk.mark_now_and_then(active)
+        """Leaves the mark of a commit that was synced, within a second: nobody else goes on from it meanwhile."""
+        if not self.disk.mark_now_and_then(active):
+            self.wake()
 
     def sync_failed(self, active: Active, failure: OSError) -> None:
         """A sync that ran beside the commits failed."""
