@@ -18,6 +18,7 @@ PACKAGE = REPOSITORY / "jsonl_audit"
 FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
+    {"handlers"},
     {"aio", "persistence"},
     {"log"},
     {"context"},
@@ -25,7 +26,7 @@ FLOORS: list[set[str]] = [
     {"snapshot"},
     {"scan", "content", "mark"},
     {"segment", "rules", "lines", "batches"},
-    {"links"},
+    {"links", "shorten"},
     {"record"},
     {"values", "instants"},
     {"forms", "ids"},

@@ -1,0 +1,67 @@
+"""What a configuration says, as values: many write numbers as text, and some arguments cannot be what they say."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["checked", "path_of", "utf_8_or_none"]
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_WHOLE = frozenset(
+    ("max_bytes", "backup_count", "line_limit", "space_left", "admin_space_left")
+)
+_SECONDS = frozenset(("sync_interval", "lock_timeout", "error_timeout"))
+_FLAGS = frozenset(("shared", "delay"))
+
+
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with numbers and flags that were given as text understood.
+
+    Raises ValueError where a text is neither.
+
+    >>> checked({"max_bytes": "1000000", "sync_interval": "0.5", "shared": "true", "mode": "0600"})
+    {'max_bytes': 1000000, 'sync_interval': 0.5, 'shared': True, 'mode': 384}
+    """
+    return {name: _value(name, given) for name, given in options.items()}
+
+
+def _value(name: str, given: Any) -> Any:
+    if not isinstance(given, str):
+        if name in _FLAGS:
+            return bool(given)
+        return given
+    text = given.strip()
+    try:
+        if name in _WHOLE:
+            return int(text.replace("_", ""))
+        if name in _SECONDS:
+            return float(text)
+        if name == "mode":
+            return int(text.removeprefix("0o"), 8)
+    except ValueError:
+        raise ValueError(f"{name} is a number, not {given!r}") from None
+    if name in _FLAGS:
+        if text.lower() not in _WORDS:
+            raise ValueError(f"{name} is true or false, not {given!r}")
+        return _WORDS[text.lower()]
+    return given
+
+
+def utf_8_or_none(encoding: Any) -> None:
+    """Raises ValueError for an encoding that a log cannot be written in."""
+    if encoding is None:
+        return
+    try:
+        name = codecs.lookup(encoding).name
+    except (LookupError, TypeError):
+        name = None
+    if name != "utf-8":
+        raise ValueError(f"an audit log is UTF-8; leave encoding out, or say 'utf-8' instead of {encoding!r}")
+
+
+def path_of(filename: str | os.PathLike[str]) -> str:
+    """The absolute path of a log, whatever directory the process is in later; ``~`` is expanded."""
+    return os.path.abspath(os.path.expanduser(os.fspath(filename)))
