@@ -57,6 +57,8 @@ class AuditLog:
     :param spill_path: the folder for ``"spill"``; by default a private one in the system's temporary place.
     :param redact: None: events are written as they are given.
     :param mode: the permissions of new files, whatever the umask.
+    :param backup_count: so many sealed segments are kept: after each sealing the oldest of what is more are purged,
+        by a record in the chain first. 0 keeps all.
     :param line_limit: the longest line in bytes, LF included, up to 16 MiB.
 
     Raises :class:`~jsonl_audit.LockedError` if another appender has the log,
@@ -87,16 +89,19 @@ class AuditLog:
         redact: None = None,
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
+        backup_count: int = 0,
     ) -> None:
         _check_options(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit)
         _check_policy(on_error, error_timeout, spill_path)
+        if type(backup_count) is not int or backup_count < 0:
+            raise ValueError(f"backup_count is a number of sealed segments, 0 for all, not {backup_count!r}")
         if redact is not None:
             raise ValueError(f"redact is None in this version, not {redact!r}")
         spills = on_error == "spill"
         self._line_limit = line_limit - HELD_ROOM if spills else line_limit
         if lock_timeout is None:
             lock_timeout = SHARED_TIMEOUT if shared else 0.0
-        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared)
+        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count)
         names = Names.of(path)
         self._appender = Appender(names, settings)
         arrears = Arrears(self._appender, SpillPlace(names, spill_path) if spills else None, _lines)
@@ -211,6 +216,22 @@ class AuditLog:
         """
         return self._appender.rotate()
 
+    def purge(self, *, keep: int, reason: str) -> list[str]:
+        """Lets the oldest sealed segments go, so that `keep` of them stay. Returns the paths that are gone.
+
+        What goes is recorded first, in an ``audit.purged`` record that is on disk before any file is removed: the
+        segments with their seqs and digests, how far the chain had reached with them, and `reason`. What stays verifies
+        as ``intact``, from there. A segment stays, with all behind it, where the one after it is not here to vouch for
+        it; a file that cannot be removed is noted, ignored from then on, and tried again later.
+
+        :param keep: 1 or more; the newest sealed segment always stays.
+        :param reason: in the words of whoever decides it, such as ``"kept for a year"``.
+
+        Raises as :meth:`append` does if the record could not be written: then nothing is removed.
+        """
+        _check_purge(keep, reason)
+        return self._appender.purge(keep, str.encode(reason, "utf-8", "backslashreplace").decode())
+
     def close(self) -> None:
         """Syncs, and lets the next writer in. May be called twice. Raises SyncError if the last sync fails."""
         try:
@@ -307,3 +328,10 @@ def _check_options(
         raise ValueError(f"mode is permissions that let the owner read and write, such as 0o600, not {mode!r}")
     if not 1024 <= line_limit <= record.HARD_LIMIT:
         raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
+
+
+def _check_purge(keep: Any, reason: Any) -> None:
+    if type(keep) is not int or keep < 1:
+        raise ValueError(f"keep is a number of sealed segments, 1 or more, not {keep!r}")
+    if not isinstance(reason, str) or not reason:
+        raise ValueError(f"reason says why, in a text, not {reason!r}")

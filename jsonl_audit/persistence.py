@@ -64,6 +64,8 @@ class FileSettings:
     """The active file is ``<prefix>.jsonl``."""
     max_file_size: int = 100 * 2**20
     """In bytes; a segment is sealed before it would grow past it."""
+    backup_count: int = 0
+    """So many sealed segments are kept, the oldest of what is more are purged; 0 keeps all."""
     sync_on_write: bool = True
     """Whether an event is on disk when ``persist`` returns; if not, a background sync follows within a second."""
 
@@ -75,4 +77,5 @@ class FileSettings:
     def open(self, **options: Any) -> AuditLog:
         """The log, opened; `options` are AuditLog's. Raises as AuditLog does."""
         fsync = "always" if self.sync_on_write else "interval"
-        return AuditLog(self.path, **{"max_bytes": self.max_file_size, "fsync": fsync, **options})
+        own = {"max_bytes": self.max_file_size, "backup_count": self.backup_count, "fsync": fsync}
+        return AuditLog(self.path, **{**own, **options})

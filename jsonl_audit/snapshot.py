@@ -18,7 +18,7 @@ from jsonl_audit.segment import Names, is_sealed_name, parse_header
 
 __all__ = ["Snapshot", "resolve"]
 
-_TRIES = 5
+_TRIES = 20
 """How often files that are renamed while they are looked for are looked for again."""
 
 
@@ -69,7 +69,7 @@ class Snapshot:
                     return
                 self.close()
             self.active = _open(self.names.path)
-            if not self._list():
+            if not self._list(last=True):
                 self._leave_out_later()
         except NotADirectoryError as error:
             raise StorageError(
@@ -82,7 +82,7 @@ class Snapshot:
                 f"cannot be read: {error.strerror}", path=error.filename or os.fspath(path), errno=error.errno
             ) from error
 
-    def _list(self) -> bool:
+    def _list(self, *, last: bool = False) -> bool:
         """Lists the sealed segments that belong to the active file. False where files were renamed meanwhile.
 
         A directory is not listed in one moment: of two segments sealed while it is read, the later may be in the list
@@ -98,12 +98,14 @@ class Snapshot:
             if again is not None and again.size > 0:
                 self.active.close()
                 self.active = again
-                return self._list()
+                return self._list(last=last)
             if again is not None:
                 again.close()
         if self.active is None or self.active.size == 0:
-            settled = self._look_for_next()
+            settled = self._look_for_next(last=last)
             if self.active is None and not self.sealed:
+                if not last and storage.exists(names.lock):
+                    return False  # the sealed ones may have been purged, and others sealed, while they were listed
                 what = "no such log; look at the path, or begin it with jsonl-audit append"
                 raise StorageError(what, path=names.path, errno=errno.ENOENT)
             return settled
@@ -127,7 +129,7 @@ class Snapshot:
         except (LogError, OSError):
             return  # no files that a writer made just now
 
-    def _look_for_next(self) -> bool:
+    def _look_for_next(self, *, last: bool) -> bool:
         """Takes the next segment where the active one is not there. False where it may be there by now."""
         following = _open(self.names.next)
         now = _open(self.names.path)
@@ -136,7 +138,7 @@ class Snapshot:
                 if content is not None:
                     content.close()
             self.active = now
-            return self._list()
+            return self._list(last=last)
         if now is not None:
             now.close()
         if following is None:

@@ -111,6 +111,7 @@ def test_it_is_the_twin_of_the_log(path: Path) -> None:
             assert sealed is not None
             assert log.last_seq == 8
             assert await log.rotate() is None
+            assert await log.purge(keep=1, reason="x") == []
             assert (await log.persist({"n": 6})).seq == 9
             assert [each.seq for each in await log.persist_batch([{"n": 7}, {"n": 8}])] == [10, 11]
             assert await log.last_sequence() == 11

@@ -226,13 +226,21 @@ class AsyncAuditLog:
         """As :meth:`AuditLog.rotate`."""
         log, tickets = self._ready()
 
-        def seal() -> str | None:
-            sealed = log.rotate()
-            self._last = log.last_seq, log.head
-            return sealed
-
-        found: str | None = await self._through(tickets, work=seal)
+        found: str | None = await self._through(tickets, work=lambda: self._looked(log, log.rotate()))
         return found
+
+    async def purge(self, *, keep: int, reason: str) -> list[str]:
+        """As :meth:`AuditLog.purge`."""
+        log, tickets = self._ready()
+        gone: list[str] = await self._through(
+            tickets, work=lambda: self._looked(log, log.purge(keep=keep, reason=reason))
+        )
+        return gone
+
+    def _looked(self, log: AuditLog, result: Any) -> Any:
+        """In the thread, after what may have appended records of the engine's."""
+        self._last = log.last_seq, log.head
+        return result
 
     async def close(self) -> None:
         """As :meth:`AuditLog.close`, once all that was appended before is recorded. May be called twice.

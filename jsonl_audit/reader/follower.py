@@ -13,7 +13,7 @@ from enum import Enum
 
 from jsonl_audit import record, storage
 from jsonl_audit.content import Content
-from jsonl_audit.errors import StorageError
+from jsonl_audit.errors import QueryError, StorageError, WrongLogError
 from jsonl_audit.reader import cursor
 from jsonl_audit.reader.ends import committed_end
 from jsonl_audit.reader.filters import Selection
@@ -25,6 +25,9 @@ from jsonl_audit.segment import Header
 from jsonl_audit.snapshot import Snapshot, resolve
 
 __all__ = ["Follower", "Wait"]
+
+_LOOKS = 10
+"""So often the log is looked at anew before what was read last counts as gone from it."""
 
 
 class Wait(Enum):
@@ -77,6 +80,7 @@ class Follower:
     def run(self) -> Iterator[Match | Wait | None]:
         """Records as they come, without an end."""
         self.begin()
+        looks = 0
         while True:
             snapshot = self._look()
             if snapshot is None:
@@ -87,7 +91,15 @@ class Follower:
                 if self._n:
                     yield from self._give_last(segments)
                 else:
-                    self._find_again(segments)
+                    try:
+                        self._find_again(segments)
+                    except (QueryError, WrongLogError):
+                        looks += 1
+                        if self._segment is None or looks > _LOOKS:
+                            raise
+                        yield None  # files were sealed and purged while they were looked for: look again
+                        continue
+                    looks = 0
                     self._selection.after = max(self._seq, self._least)
                     yield from matches(segments, self._selection, self._tell, block=self._block)
                 end = self._end_of(segments)
@@ -157,8 +169,17 @@ class Follower:
                     if behind.previous is not None and behind.previous.torn_bytes:
                         self._voided(behind)
                     break
+            self._overtaken(segments)
         if self._hash is not None and self._seq:
             cursor.check(segments, self._seq, self._hash)
+
+    def _overtaken(self, segments: Segments) -> None:
+        """Goes on at the first record that is here, where those behind the last seen were purged meanwhile."""
+        first = segments.all[0].header if segments.all else None
+        if first is not None and self._seq + 1 < first.seq and first.segment == segments.purged + 1:
+            message = f"records {self._seq + 1} to {first.seq - 1} were purged before they were read"
+            self._tell(Notice("purged", message, os.fspath(self._path)))
+            self._seq, self._hash = first.seq - 1, first.prev
 
     def _voided(self, behind: Header) -> None:
         which = f"record {self._seq}" if behind.seq == self._seq else f"records {behind.seq} to {self._seq}"

@@ -22,8 +22,9 @@ class Notice:
     """One thing that was passed over. As a text it is a whole sentence.
 
     `kind` is ``damage`` (lines that are no records), ``segment-missing``, ``segment-altered`` (a sealed one was cut),
-    ``foreign-segment``, ``older-copy``, ``not-a-segment`` (a directory with the name of one), ``active-missing`` or
-    ``voided`` (records that `follow` had given and that a failed sync, or a crash, took back).
+    ``foreign-segment``, ``older-copy``, ``not-a-segment`` (a directory with the name of one), ``active-missing``,
+    ``purged`` (segments that were let go while they were read, or before a follower came to them) or ``voided``
+    (records that `follow` had given and that a failed sync, or a crash, took back).
     """
 
     kind: str

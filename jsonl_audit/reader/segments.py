@@ -52,6 +52,8 @@ class Segments:
         self._mark = mark.read(self.names.lock)
         self._active = snapshot.active if snapshot.active is not None and snapshot.active.size else None
         self._sorted = False
+        self.purged = 0
+        """The last segment that was let go, as far as the newest header and the mark know; 0 for none."""
         self.all = [Segment(path) for path in snapshot.sealed]
         if self._active is not None:
             text = self._active.first_line()
@@ -211,8 +213,8 @@ class Segments:
         floors = [newest.purged]
         if self._mark is not None and self._mark.log == newest.log:
             floors.append(self._mark.purged)
-        through = max((floor.segment for floor in floors if floor is not None), default=0)
-        while self.all and self.all[0].header is not None and self.all[0].header.segment <= through:
+        self.purged = max((floor.segment for floor in floors if floor is not None), default=0)
+        while self.all and self.all[0].header is not None and self.all[0].header.segment <= self.purged:
             del self.all[0]
 
     def _tell_stranger(self, path: str) -> None:
@@ -224,9 +226,16 @@ class Segments:
         if before is None or behind is None or before.header is None or behind.header is None:
             return
         first, last = before.header.segment + 1, behind.header.segment - 1
-        if first <= last:
-            which = f"segment {first} is" if first == last else f"segments {first} to {last} are"
-            message = f"{which} not here: records are missing; run jsonl-audit verify"
+        if first > last:
+            return
+        which = f"segment {first}" if first == last else f"segments {first} to {last}"
+        now = mark.read(self.names.lock)  # a purge says so there before it takes anything away
+        if now is not None and now.log == behind.header.log and now.purged and now.purged.segment >= last:
+            message = f"{which} {'was' if first == last else 'were'} purged while the log was read"
+            self._tell(Notice("purged", message, self.names.path))
+        else:
+            here = "is not here" if first == last else "are not here"
+            message = f"{which} {here}: records are missing; run jsonl-audit verify"
             self._tell(Notice("segment-missing", message, self.names.path))
 
 

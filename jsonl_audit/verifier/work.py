@@ -47,7 +47,7 @@ class Work:
         self._progress = progress
         self._lock = threading.Lock()
         self._done = self._total = 0
-        self._digests: dict[tuple[tuple[int, int], int, int, int], str] = {}
+        self._digests: dict[tuple[tuple[int, int], int, str | bytes, int, int], str] = {}
         self._pool: Pool | None = None
         self._several = False  # segments at once: then it is worth it for small ones too
 
@@ -67,7 +67,8 @@ class Work:
 
     def blake3(self, file: File, content: Content, start: int, stop: int) -> str:
         """BLAKE3 of a part of a file; what was hashed before is not hashed again when the files are listed again."""
-        key = (file.key, file.size, start, stop)
+        # By its header too: the inode of a file that was purged may be that of a later segment by now.
+        key = (file.key, file.size, file.header.hash if file.header is not None else file.text, start, stop)
         found = self._digests.get(key)
         if found is None:
             found = self._digests[key] = digest.blake3_of(content, start, stop, None if self.full else self.read)

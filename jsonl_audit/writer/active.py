@@ -37,8 +37,8 @@ class Active:
 
     __slots__ = (
         "_lines", "block", "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log",
-        "lost", "low", "pending", "pending_bytes", "segment", "seq", "size", "successor", "synced", "synced_head",
-        "timed", "ts", "us", "walk",
+        "lost", "low", "own", "pending", "pending_bytes", "segment", "seq", "size", "successor", "synced",
+        "synced_head", "timed", "ts", "us", "walk",
     )  # fmt: skip
 
     def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
@@ -56,6 +56,8 @@ class Active:
         self.floor = floor
         self.lost = header.lost if link.seq == header.seq else None
         """First and last seq of acknowledged records that the segment before lost; None once a record says so."""
+        self.own = 0
+        """How many records of the engine's stand right behind the header, written by this writer."""
         self.successor: Any = None
         """What its sealing, of which a step failed, is to end with."""
         self.synced = 0
@@ -79,8 +81,8 @@ class Active:
 
     @property
     def has_records(self) -> bool:
-        """Whether anything but the header stands in it."""
-        return self.seq > self.first_seq
+        """Whether anything stands in it but the header, and what the engine has to say right behind that."""
+        return self.seq > self.first_seq + self.own
 
     def new_walk(self) -> Walk:
         """A walk from the segment's start, for its digest."""

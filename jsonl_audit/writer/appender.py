@@ -268,6 +268,15 @@ class Appender:
         self._must_be_open()
         return self._tip.rotate()
 
+    @in_turn
+    def purge(self, keep: int, reason: str) -> list[str]:
+        """Lets the oldest sealed segments go, so that `keep` of them stay, and returns the paths that are gone.
+
+        Raises WriteError, SyncError with nothing removed; ClosedError, LockedError.
+        """
+        self._must_be_open()
+        return self._tip.purge(keep, reason)
+
     @property
     @in_turn
     def last(self) -> Link:

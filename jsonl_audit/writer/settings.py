@@ -16,3 +16,4 @@ class Settings(NamedTuple):
     lock_timeout: float = 0.0
     mode: int = 0o600
     shared: bool = False
+    backup_count: int = 0

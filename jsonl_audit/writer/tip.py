@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from jsonl_audit import record, storage
 from jsonl_audit.errors import AuditError, EventTooLargeError, SealError, StorageError, SyncError, WriteError
 from jsonl_audit.record import Body
 from jsonl_audit.segment import Names
-from jsonl_audit.writer import live, rotate
+from jsonl_audit.writer import live, purge, rotate
 from jsonl_audit.writer.active import Active
 from jsonl_audit.writer.chain import Receipt, group_lines, next_line
 from jsonl_audit.writer.durable import Durable
@@ -83,12 +84,7 @@ class Tip:
     def _tell_what_was_lost(self, active: Active) -> None:
         if active.lost is not None:
             first, last = active.lost
-            details = {"first_seq": first, "last_seq": last, "count": last - first + 1}
-            now = time.time_ns() // 1000
-            body = record.control("audit.lost", details)
-            line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now)
-            self.put(active, line, receipt, us, None)
-            self.sync(active)  # in every mode: what is lost must not be lost twice
+            self.control(active, "audit.lost", {"first_seq": first, "last_seq": last, "count": last - first + 1})
             active.lost = None
 
     def close(self) -> None:
@@ -191,9 +187,20 @@ class Tip:
             raise
         return receipt
 
-    def put(self, active: Active, data: bytes, last: Receipt, us: int, times: Sequence[str] | None) -> None:
+    def control(self, active: Active, kind: str, details: Mapping[str, Any]) -> None:
+        """Appends one of the engine's own records, which is on disk in every mode. Raises WriteError, SyncError."""
+        body, now = record.control(kind, details), time.time_ns() // 1000
+        alone = not active.has_records
+        line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now)
+        self.put(active, line, receipt, us, None, fsync="always")
+        if alone:
+            active.own = active.seq - active.first_seq
+
+    def put(
+        self, active: Active, data: bytes, last: Receipt, us: int, times: Sequence[str] | None, fsync: str = ""
+    ) -> None:
         """Writes what was made, syncs it as the mode says, and only then counts it. Raises WriteError, SyncError."""
-        fsync = self.settings.fsync
+        fsync = fsync or self.settings.fsync
         self.broken = self._handed = True
         try:
             storage.write(active.fd, data)
@@ -325,6 +332,10 @@ class Tip:
         self._seal_at = 0
         return self._seal()
 
+    def purge(self, keep: int, reason: str) -> list[str]:
+        """Lets the oldest sealed segments go, so that `keep` stay; the paths that are gone. Raises StorageError."""
+        return purge.purge(self, self.ready(), keep, reason, self._notes)
+
     def _seal_if_due(self) -> bool:
         """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""
         active = self.active
@@ -363,6 +374,8 @@ class Tip:
             ) from error
         self.rotations += 1
         self.disk.mark(self.active)
+        if self.settings.backup_count:
+            purge.in_passing(self, self.active, self.settings.backup_count, self._notes)
         return sealed
 
 
