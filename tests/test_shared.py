@@ -239,7 +239,7 @@ def test_a_line_of_another_that_was_changed_on_its_way_is_never_vouched_for(
 ) -> None:
     """What another process wrote is verified before a digest says anything about it."""
     if late:
-        monkeypatch.setattr("jsonl_audit.writer.shared.LATE", 100)
+        monkeypatch.setattr("jsonl_audit.writer.shared.SMALL", 100)
     own = {"time": "2026-01-02T03:04:05.000006Z"} if time else {}
     with disk.open(shared=True) as one, disk.open(shared=True) as two:
         one.append("t", n=0)
@@ -312,7 +312,8 @@ def test_batches_of_others_are_gone_on_from_only_when_whole(disk: Disk) -> None:
 
 
 def test_one_that_slept_long_walks_before_it_seals(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jsonl_audit.writer.shared.LATE", 1000)
+    monkeypatch.setattr("jsonl_audit.writer.shared.SMALL", 300)
+    monkeypatch.setattr("jsonl_audit.writer.tip.SLICE", 700)
     monkeypatch.setattr("jsonl_audit.writer.shared.DIGEST_BLOCK", 500)
     with disk.open(shared=True) as one, disk.open(shared=True) as two:
         one.append("t", n=0)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from blake3 import blake3
 
-from jsonl_audit import instants, storage
+from jsonl_audit import instants, record, storage
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Floor, Header, Names, Previous
 from jsonl_audit.writer.chain import Receipt
@@ -22,10 +22,11 @@ DIGEST_BLOCK = 256 * 1024
 
 
 class Span(NamedTuple):
-    """Lines that another process wrote behind the record of `link`, read back and not verified yet."""
+    """Lines that another process wrote, not verified yet: bytes of the file behind the record with hash `prev`."""
 
-    data: bytes
-    link: Link
+    offset: int
+    size: int
+    prev: str
 
 
 class Active:
@@ -109,18 +110,17 @@ class Active:
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
 
-    def others_wrote(self, data: bytes, last: Link) -> None:
-        """Says that another process put lines behind the last one, of which `last` is the link of the last.
+    def others_wrote(self, size: int, last: Link) -> None:
+        """Says that another process put lines of so many bytes behind the last one; `last` is the link of the last.
 
         They are verified when they are taken into the digest.
         """
-        before = self.link
         us = instants.micros(last.ts)
         if self.walk is None:
-            self.pending.append(Span(data, before))
-            self.pending_bytes += len(data)
+            self.pending.append(Span(self.size, size, self.head))
+            self.pending_bytes += size
         self.seq, self.head, self.ts, self.us = *last, us
-        self.size, self.lost = self.size + len(data), None
+        self.size, self.lost = self.size + size, None
 
     def wrote(self, lines: bytes, last: Receipt, us: int, times: Sequence[str] | None = None) -> None:
         """Says that `lines`, which end with the record of the receipt `last`, stand in the file now.
@@ -141,45 +141,86 @@ class Active:
             if self.pending_bytes >= self.block:
                 self.digest_pending()
 
-    def digest_pending(self) -> None:
-        """Takes what was written since the last time into the digest.
+    def digest_pending(self, budget: int | None = None) -> None:
+        """Takes what was written since the last time into the digest; of what others wrote, `budget` bytes or all.
 
-        What others wrote is verified first; where it does not verify, the whole segment is walked, which says where.
+        That is verified first; where it does not verify, the whole segment is walked, which says where. Raises OSError
+        where it cannot be read.
         """
         if not self.pending:
             return
         hasher = self.hasher.copy()  # an interrupt must not leave lines that are taken in and still pending
-        lines = []
-        for part in self.pending:
+        pending = list(self.pending)
+        lines: list[bytes] = []
+        pending.reverse()
+        while pending:
+            part = pending.pop()
             if isinstance(part, Span):
-                if not self._verified(part):
+                hasher.update(b"".join(lines))
+                lines.clear()
+                rest = self._verify(part, hasher, budget)
+                if rest is None:
                     self.walk_anew()
                     return
-                part = part.data
-            lines.append(part)
+                if rest.size:
+                    pending.append(rest)
+                    break
+                budget = None if budget is None else max(0, budget - part.size)
+            else:
+                lines.append(part)
         hasher.update(b"".join(lines))
-        self.hasher, self.pending, self.pending_bytes = hasher, [], 0
+        pending.reverse()
+        self.hasher, self.pending = hasher, pending
+        self.pending_bytes = sum(part.size if isinstance(part, Span) else len(part) for part in pending)
 
-    def _verified(self, span: Span) -> bool:
-        """Whether every line of a span has its own hash right and goes on from the one before."""
-        data, link = span
-        if b',"time":"' in data or b'"type":"audit.' in data:
-            walk = Walk(link=link, strict=False, times=True)
-            walk.feed(data)
-            walk.finish()
-            self.floor = walk.floor or self.floor
-            self.timed = None if self.timed is None else self.timed + walk.timed
-            if walk.time is not None:
-                self.low, self.high = min(self.low, walk.time[0]), max(self.high, walk.time[1])
-            return not walk.torn and not walk.damaged
-        prev, hasher = link.hash.encode(), self._lines
+    def _verify(self, span: Span, hasher: Any, budget: int | None) -> Span | None:
+        """Takes lines of a span into the digest, at most `budget` bytes; what is left of it, None if a line is wrong.
+
+        Every line has to have its own hash right and to go on from the one before.
+        """
+        offset, size, prev = span
+        stop = offset + size if budget is None else min(offset + size, offset + budget)
+        end = offset + size
+        window = WINDOW
+        while offset < stop:
+            data = storage.read(self.fd, offset, min(window, end - offset))
+            data = data[: data.rfind(b"\n") + 1]
+            if not data:  # a long line, or the file was cut
+                if window > record.HARD_LIMIT:
+                    return None
+                window *= 16
+                continue
+            last = self._last_of(data, prev)
+            if last is None:
+                return None
+            prev = last
+            hasher.update(data)
+            offset += len(data)
+        return Span(offset, end - offset, prev)
+
+    def _last_of(self, data: bytes, prev: str) -> str | None:
+        """The hash of the last of some lines, each of which goes on from the one before; None if one does not."""
+        own_times = b',"time":"' in data
+        if own_times or b'"type":"audit.' in data:
+            self._learn(data, prev, own_times)
+        last, hasher = prev.encode(), self._lines
         for line in data.splitlines(True):  # a carriage return in a line is wrong in itself
             hasher.reset()
             own = hasher.update(line[:-76]).hexdigest().encode()
-            if line[-141:] != b'%b","hash":"%b"}\n' % (prev, own):
-                return False
-            prev = own
-        return True
+            if line[-141:] != b'%b","hash":"%b"}\n' % (last, own):
+                return None
+            last = own
+        return last.decode()
+
+    def _learn(self, data: bytes, prev: str, own_times: bool) -> None:
+        """What lines of others say that the next header repeats: their own times, and purges."""
+        walk = Walk(link=Link(record.seq_of(data) - 1, prev, ""), strict=False, times=own_times)
+        walk.feed(data)
+        walk.finish()
+        self.floor = walk.floor or self.floor
+        if own_times and walk.time is not None:
+            self.timed = None if self.timed is None else self.timed + walk.timed
+            self.low, self.high = min(self.low, walk.time[0]), max(self.high, walk.time[1])
 
     def catch_up(self, budget: int | None = None) -> bool:
         """Walks on through a reopened segment, at most `budget` bytes (None: to its end); True when all is walked.

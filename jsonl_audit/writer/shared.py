@@ -21,10 +21,10 @@ from jsonl_audit.writer.active import DIGEST_BLOCK, Active
 
 __all__ = ["SharedTip"]
 
-LATE = 4 * DIGEST_BLOCK
-"""Bytes that others wrote since, from which on the segment is walked in slices instead."""
-NEAR = 4 << 20
-"""Bytes from the end of a walk, some 10 ms, that a commit does itself to seal the segment."""
+SMALL = 64 * 1024
+"""Bytes that are read at once, to see where the first line of others begins."""
+NEAR = 16 << 20
+"""Bytes not verified yet, some 30 ms, that a commit looks through itself to seal the segment."""
 
 
 class SharedTip(tips.Tip):
@@ -45,7 +45,7 @@ class SharedTip(tips.Tip):
             return
         try:
             if active.pending_bytes >= DIGEST_BLOCK:
-                active.digest_pending()
+                active.digest_pending(tips.SLICE)
             elif active.walk is not None and active.size - active.walk.pos >= DIGEST_BLOCK:
                 active.follow(active.walk, tips.SLICE)
         except OSError as error:
@@ -59,9 +59,15 @@ class SharedTip(tips.Tip):
     def _seal_if_due(self) -> bool:
         """Walks to the end of the segment first, if that is near; else another process, or a later commit, seals."""
         active = self.active
-        if active is not None and (active.walk is None or active.size - active.walk.pos <= NEAR):
-            with contextlib.suppress(OSError):
+        if active is not None:
+            behind = active.pending_bytes if active.walk is None else active.size - active.walk.pos
+            if behind > NEAR:
+                return False
+            try:
                 active.catch_up()
+            except OSError as error:
+                self._notes.add(f"the segment cannot be read, and is not sealed for now: {error.strerror}")
+                return False
         return super()._seal_if_due()
 
     def _ready(self) -> Active:
@@ -81,7 +87,7 @@ class SharedTip(tips.Tip):
                 there = caught_up(self.names, active)
                 if there is not None:
                     self.active, self.broken = there, False
-                    there.block = NEAR  # nothing is digested while others wait
+                    there.block = 1 << 62  # nothing is digested while others wait
                     self._know_what_is_synced(there)
                     self._tell_what_was_lost(there)
                     return there
@@ -189,24 +195,21 @@ def _sees(active: Active, end: int) -> bool:
     count = end - active.size
     if count <= 0:
         return count == 0
-    data = storage.read(active.fd, active.size, count) if count <= LATE else b""
-    line = data[data.rfind(b"\n", 0, -1) + 1 :] if data else place.line_before(active.fd, end)
+    if count <= SMALL:
+        data = storage.read(active.fd, active.size, count)
+        line: bytes | None = data[data.rfind(b"\n", 0, -1) + 1 :]
+        first = data.find(b"\n") + 1
+        if data[first - 141 : first - 77].decode("ascii", "replace") != active.head:
+            return False
+    else:
+        line = place.line_before(active.fd, end)
     if line is None or not record.own_hash_right(line):
         return False
     last = Link(record.seq_of(line), line[-67:-3].decode(), record.ts_of(line))
     batch = record.batch_of(line)
-    if not instants.is_instant(last.ts) or (batch is not None and batch[0] != batch[1]):
+    if last.seq <= active.seq or not instants.is_instant(last.ts) or (batch is not None and batch[0] != batch[1]):
         return False
-    if data:
-        first = data.find(b"\n") + 1
-        if last.seq != active.seq + data.count(b"\n") or data[first - 141 : first - 77].decode() != active.head:
-            return False
-        active.others_wrote(data, last)
-    else:  # this process slept while much was written
-        if active.walk is None:
-            active.walk_anew()
-        active.seq, active.head, active.ts, active.us = *last, instants.micros(last.ts)
-        active.size, active.lost = end, None
+    active.others_wrote(count, last)
     return True
 
 
