@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import io
 import logging
@@ -20,11 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from disk import Disk, chain
+from disk import Calls, Disk, chain
 
-from jsonl_audit import LockedError, NotALogError, StorageError
+from jsonl_audit import NotALogError, StorageError
 from jsonl_audit.handlers import AuditHandler
-from jsonl_audit.handlers.outlet import Outlet
 
 CLASS = "jsonl_audit.handlers.AuditHandler"
 
@@ -469,49 +469,189 @@ def test_destructors_that_log(disk: Disk) -> None:
     assert sorted(_messages(disk)) == sorted([*map(str, range(300)), *["gone"] * 600])
 
 
-def test_failures_go_through_handle_error_and_are_counted(
-    disk: Disk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+# -- when writing fails
+
+
+def test_what_can_be_kept_nowhere_goes_through_handle_error_and_is_counted(
+    disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handler = AuditHandler(disk.path)
+    handler = AuditHandler(disk.path, fsync="never", spill_path=disk.folder.parent)
     logger = _logger(handler)
-
-    def full(*_: Any) -> Any:
-        raise StorageError("no space", errno=28)
-
-    monkeypatch.setattr(Outlet, "open", full)
+    calls.fail("write", for_ever=True)
     logger.error("to be lost: %s", "u1")
     assert handler.lost == 1
     said = capsys.readouterr().err
     assert "--- Logging error ---" in said
-    assert "no space" in said
+    assert "nor to its spill log" in said
     assert "to be lost" in said
     monkeypatch.setattr(logging, "raiseExceptions", False)
     logger.error("lost too")
     assert handler.lost == 2
     assert capsys.readouterr().err == ""
+    calls.heal()
     handler.close()
+    assert [lost["count"] for lost in chain(disk).lost] == [2]
 
 
-def test_only_who_asks_for_it_gets_the_error(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    handler = AuditHandler(disk.path, on_error="raise")
-
-    def full(*_: Any) -> Any:
-        raise StorageError("no space", errno=28)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Outlet, "open", full)
-        with pytest.raises(StorageError):
-            _logger(handler).error("m")
+def test_only_who_asks_for_it_gets_the_error(disk: Disk, calls: Calls) -> None:
+    handler = AuditHandler(disk.path, on_error="raise", fsync="never")
+    calls.fail("write", error=errno.ENOSPC, for_ever=True)
+    with pytest.raises(StorageError):
+        _logger(handler).error("m")
+    calls.heal()
     _logger(handler).error("m")
     handler.close()
     assert _messages(disk) == ["m"]
 
 
-def test_a_second_exclusive_handler_is_refused(disk: Disk) -> None:
-    handler = AuditHandler(disk.path, shared=False)
-    with pytest.raises(LockedError):
-        AuditHandler(disk.path, shared=False)
+def test_a_handler_without_a_disk_holds_what_comes_until_there_is_one(disk: Disk) -> None:
+    disk.lock.mkdir()  # in its place nothing can be opened
+    handler = AuditHandler(disk.path, fsync="never", spill_path=disk.folder.parent)
+    logger = _logger(handler)
+    for number in range(3):
+        logger.error("%d: %s", number, "x" * 40_000)
+    assert not disk.path.exists()
+    handler.flush()
+    disk.lock.rmdir()
+    handler.flush()
+    logger.error("3: m")
     handler.close()
+    assert handler.lost == 0
+    records = chain(disk).records
+    assert [r["args"][0] for r in records if "args" in r] == [0, 1, 2]
+    assert all("held" in r for r in records if "args" in r)
+    assert [r["type"] for r in records if r["type"].startswith("audit.")] == ["audit.segment", "audit.spilled"]
+    assert records[-1]["message"] == "3: m"
+
+
+def test_threads_log_while_the_disk_comes_and_goes(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jsonl_audit.handlers.outlet.TRY_EVERY", 0.0)
+    handler = AuditHandler(disk.path, fsync="never", spill_path=disk.folder.parent, delay=True)
+    logger = _logger(handler)
+    began, done = threading.Barrier(5), threading.Event()
+
+    def work(thread: int) -> None:
+        began.wait()
+        for number in range(60):
+            logger.info("%d", number, extra={"worker": thread})
+
+    def comes_and_goes() -> None:
+        while not done.is_set():
+            handler.close()
+            if not disk.lock.exists():
+                disk.lock.mkdir()
+            elif disk.lock.is_dir():
+                disk.lock.rmdir()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    disk.lock.mkdir()
+    for thread in threads:
+        thread.start()
+    other = threading.Thread(target=comes_and_goes)
+    began.wait()
+    other.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    other.join()
+    if disk.lock.is_dir():
+        disk.lock.rmdir()
+    handler.flush()
+    handler.close()
+    assert handler.lost == 0
+    assert sorted((r["worker"], r["args"][0]) for r in chain(disk).events) == [
+        (thread, number) for thread in range(4) for number in range(60)
+    ]
+
+
+def test_what_a_process_without_a_disk_held_is_brought_in_by_the_next(disk: Disk) -> None:
+    script = """
+import logging, os, sys
+from jsonl_audit.handlers import AuditHandler
+logger = logging.getLogger("app")
+logger.addHandler(AuditHandler(sys.argv[1], spill_path=sys.argv[2]))
+logger.error("held")
+os._exit(0)
+"""
+    disk.lock.mkdir()
+    subprocess.run([sys.executable, "-c", script, disk.path, disk.folder.parent], check=True, stderr=subprocess.DEVNULL)
+    disk.lock.rmdir()
+    AuditHandler(disk.path, spill_path=disk.folder.parent).close()
+    assert _messages(disk) == ["held"]
+
+
+def test_dropped_without_a_disk_is_counted_and_told(disk: Disk, capsys: pytest.CaptureFixture[str]) -> None:
+    disk.lock.mkdir()
+    handler = AuditHandler(disk.path, fsync="never", on_error="drop", delay=True)
+    logger = _logger(handler)
+    for _ in range(3):
+        logger.error("m")
+    assert handler.lost == 3
+    disk.lock.rmdir()
+    handler.close()
+    logger.error("m")
+    handler.close()
+    assert [lost["count"] for lost in chain(disk).lost] == [3]
+    assert capsys.readouterr().err == ""
+
+
+def test_neither_a_disk_nor_a_place_to_hold_anything(disk: Disk, capsys: pytest.CaptureFixture[str]) -> None:
+    disk.lock.mkdir()
+    nowhere = disk.folder.parent / "file"
+    nowhere.write_text("")
+    handler = AuditHandler(disk.path, fsync="never", spill_path=nowhere)
+    _logger(handler).error("lost")
+    assert handler.lost == 1
+    assert "nor to its spill log" in capsys.readouterr().err
+    disk.lock.rmdir()
+    handler.flush()
+    _logger(handler).error("m")
+    handler.close()
+    assert [lost["count"] for lost in chain(disk).lost] == [1]
+
+
+def test_who_wants_errors_raised_does_not_come_up_without_a_disk(disk: Disk) -> None:
+    disk.lock.mkdir()
+    with pytest.raises(StorageError):
+        AuditHandler(disk.path, on_error="raise")
+
+
+def test_blocking_waits_for_the_disk(disk: Disk, capsys: pytest.CaptureFixture[str]) -> None:
+    disk.lock.mkdir()
+    handler = AuditHandler(disk.path, fsync="never", on_error="block", error_timeout="0.03")
+    _logger(handler).error("given up")
+    assert handler.lost == 1
+    assert "Logging error" in capsys.readouterr().err
+    handler.close()
+    handler = AuditHandler(disk.path, fsync="never", on_error="block", error_timeout=None)
+    waiting = threading.Thread(target=_logger(handler).error, args=("m",))
+    waiting.start()
+    disk.lock.rmdir()
+    waiting.join()
+    handler.close()
+    assert _messages(disk) == ["m"]
+
+
+def test_a_full_disk_while_running_holds_what_comes(disk: Disk, calls: Calls) -> None:
+    handler = AuditHandler(disk.path, fsync="never", spill_path=disk.folder.parent / "spill")
+    logger = _logger(handler)
+    logger.error("0")
+    calls.fail("write", error=errno.ENOSPC, for_ever=True, about=str(disk.path))
+    for number in range(1, 50):
+        logger.error("%d", number)
+    calls.heal()
+    handler.close()
+    assert handler.lost == 0
+    assert _messages(disk) == [str(number) for number in range(50)]
+
+
+def test_what_makes_no_sense_is_refused_before_the_first_record_too(disk: Disk) -> None:
+    with pytest.raises(ValueError, match="fsync"):
+        AuditHandler(disk.path, delay=True, fsync="sometimes")
+    with pytest.raises(ValueError, match="on_error"):
+        AuditHandler(disk.path, delay=True, on_error="hope")
+    with pytest.raises(TypeError, match="when"):
+        AuditHandler(disk.path, delay=True, when="midnight")
 
 
 # -- at the end

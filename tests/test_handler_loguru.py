@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from disk import Disk, chain
+from disk import Calls, Disk, chain
 
 from jsonl_audit.handlers import AuditSink
-from jsonl_audit.handlers.outlet import Outlet
 
 loguru: Any = pytest.importorskip("loguru", reason="loguru is not installed: it is of the extra `test`")
 
@@ -111,21 +110,20 @@ def test_tasks_are_named(logger: Any, disk: Disk) -> None:
 
 
 def test_what_is_lost_is_counted_and_the_program_goes_on(
-    logger: Any, disk: Disk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    logger: Any, disk: Disk, calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sink = AuditSink(disk.path)
+    sink = AuditSink(disk.path, fsync="never", spill_path=disk.folder.parent)
     logger.add(sink)
-
-    def full(*_: Any) -> Any:
-        raise OSError(28, "no space")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Outlet, "open", full)
-        logger.info("lost")
-    assert sink.lost == 1
-    assert "no space" in capsys.readouterr().err
     logger.info("x" * 1_000_000)
     assert _last(disk)["message"]["bytes"] == 1_000_000
+    calls.fail("write", for_ever=True)
+    logger.info("lost")
+    assert sink.lost == 1
+    assert "nor to its spill log" in capsys.readouterr().err
+    calls.heal()
+    logger.info("m")
+    logger.remove()
+    assert chain(disk).lost[0]["count"] == 1
 
 
 def _work(logger: Any, n: int) -> None:

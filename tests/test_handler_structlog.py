@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from disk import Disk, chain
+from disk import Calls, Disk, chain
 
 from jsonl_audit.handlers import AuditLoggerFactory
-from jsonl_audit.handlers.outlet import Outlet
 
 structlog: Any = pytest.importorskip("structlog", reason="structlog is not installed: it is of the extra `test`")
 
@@ -119,19 +118,23 @@ def test_every_kind_of_bound_logger(factory: AuditLoggerFactory, disk: Disk) -> 
 
 
 def test_what_is_too_long_is_shortened_and_what_fails_raises_not(
-    factory: AuditLoggerFactory, disk: Disk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    disk: Disk, calls: Calls, caplog: pytest.LogCaptureFixture
 ) -> None:
+    factory = AuditLoggerFactory(disk.path, fsync="never", spill_path=disk.folder.parent)
+    structlog.configure(processors=[], logger_factory=factory)
     log = structlog.get_logger()
     log.info("x" * 1_000_000)
     assert _last(disk)["message"]["bytes"] == 1_000_000
-
-    def full(*_: Any) -> Any:
-        raise OSError(28, "no space")
-
-    monkeypatch.setattr(Outlet, "open", full)
+    calls.fail("write", for_ever=True)
     assert log.info("lost") is None
     assert factory.lost == 1
-    assert "no space" in caplog.text
+    assert "nor to its spill log" in caplog.text
+    calls.heal()
+    factory.flush()
+    assert log.info("m").recorded
+    structlog.reset_defaults()
+    factory.close()
+    assert chain(disk).lost[0]["count"] == 1
 
 
 def test_factories_and_loggers_pickle(factory: AuditLoggerFactory, disk: Disk) -> None:

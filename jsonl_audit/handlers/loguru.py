@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonl_audit import instants
 from jsonl_audit.handlers.exceptions import text_of
+from jsonl_audit.handlers.options import check
 from jsonl_audit.handlers.outlet import OWN_LOGGER, Outlet
 from jsonl_audit.handlers.records import TYPE_MEMBER, current_task, exception_members, level_word, members_of, typed
 from jsonl_audit.shorten import settled
@@ -27,10 +28,13 @@ class AuditSink:
 
     :param path: of the log; it is opened by the first message.
     :param type: of events that name none.
-    :param options: of AuditLog; unless given, `fsync` is ``"interval"`` and `shared` is true.
+    :param options: of AuditLog; unless given, `fsync` is ``"interval"``, `shared` is true and `on_error` is
+        ``"spill"``.
 
     A message that cannot be kept in any way is counted in `lost`, and raises into loguru, which says so on standard
     error and goes on (``logger.add(…, catch=False)``: raises into the program).
+
+    Raises TypeError and ValueError for options that make no sense.
 
     >>> sink = AuditSink("audit.jsonl")
     >>> sink.stop()
@@ -38,7 +42,9 @@ class AuditSink:
 
     def __init__(self, path: str | os.PathLike[str], *, type: str = "log.record", **options: Any) -> None:  # noqa: A002
         self.type = type
-        self.outlet = Outlet(path, {"fsync": "interval", "shared": True, **options})
+        chosen = {"fsync": "interval", "shared": True, "on_error": "spill", **options}
+        check(chosen)
+        self.outlet = Outlet(path, chosen)
 
     @property
     def lost(self) -> int:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["checked", "path_of", "utf_8_or_none"]
+__all__ = ["check", "checked", "path_of", "utf_8_or_none"]
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _WHOLE = frozenset(
@@ -65,3 +65,18 @@ def utf_8_or_none(encoding: Any) -> None:
 def path_of(filename: str | os.PathLike[str]) -> str:
     """The absolute path of a log, whatever directory the process is in later; ``~`` is expanded."""
     return os.path.abspath(os.path.expanduser(os.fspath(filename)))
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Raises TypeError or ValueError for options that AuditLog would not take, without a log."""
+    import inspect  # only for logs that are opened later: opening looks itself
+
+    from jsonl_audit import log
+
+    known = inspect.signature(log.AuditLog).parameters
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{name!r} is no option of AuditLog")
+    values = {name: options.get(name, parameter.default) for name, parameter in known.items()}
+    for look in (log._check_options, log._check_policy):
+        look(**{name: values[name] for name in inspect.signature(look).parameters})

@@ -7,23 +7,33 @@ may lose it, bring it in twice, or wait for ever.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from threading import get_ident
-from typing import Any
+from typing import Any, TypeVar
 
 from jsonl_audit.context import bound, joined
-from jsonl_audit.errors import ClosedError, EventTooLargeError, WriteError
+from jsonl_audit.errors import (
+    AuditError,
+    ClosedError,
+    EventTooLargeError,
+    LockedError,
+    LogError,
+    StorageError,
+    WriteError,
+)
 from jsonl_audit.handlers.options import path_of
+from jsonl_audit.handlers.unopened import HandedOverError, Unopened
 from jsonl_audit.log import AuditLog
-from jsonl_audit.record import LINE_LIMIT
 from jsonl_audit.shorten import shortened
-from jsonl_audit.writer.chain import Receipt
+from jsonl_audit.writer.chain import DroppedReceipt, Receipt
 
 __all__ = ["KEPT", "OWN_LOGGER", "Outlet"]
 
@@ -35,6 +45,10 @@ KEPT = 10_000
 _TRIES = 3  # of opening again, for one event
 _ROUNDS = 100  # of appending what came meanwhile, where what is appended may come again
 
+TRY_EVERY = 0.5
+"""Seconds between two tries to open a log that cannot be opened; more where a try takes long."""
+
+_Result = TypeVar("_Result")
 _Failed = Callable[[Exception], None]
 
 _within: set[int] = set()
@@ -53,10 +67,14 @@ class Outlet:
     def __init__(self, path: str | os.PathLike[str], options: Mapping[str, Any]) -> None:
         self.path = path_of(path)
         self.options = dict(options)
-        self.raises = self.options.get("on_error") == "raise"
+        self.mode = self.options.get("on_error", "raise")
+        """What happens to an event that cannot be written."""
         self.lost = 0
         """How many events could not be kept in any way."""
         self._log: AuditLog | None = None
+        self._error: AuditError | None = None  # why the log cannot be opened
+        self._not_before = 0.0
+        self._unopened: Unopened | None = None
         self._gate = threading.Lock()  # one opens at a time
         _outlets.add(self)
 
@@ -65,15 +83,65 @@ class Outlet:
         """The log, as far as it is open."""
         return self._log
 
-    def open(self) -> AuditLog:
-        """The log, opened if it is not. Raises what AuditLog raises."""
+    @property
+    def raises(self) -> bool:
+        """Whether an event that cannot be kept is its caller's."""
+        return bool(self.mode == "raise")
+
+    # -- opening
+
+    def open(self) -> None:
+        """Opens the log, if it is not.
+
+        Raises what AuditLog raises: for files that are no log or not this one, always; for what the system refuses and
+        for a log that somebody else has only with ``on_error="raise"``, for that may pass.
+        """
+        found = self._do(self._opened)
+        if isinstance(found, AuditError) and (
+            self.raises or (isinstance(found, LogError) and not isinstance(found, LockedError))
+        ):
+            raise found
+
+    def _opened(self) -> AuditLog | AuditError:
+        """The log, opened if it is not; the error, if it cannot be: then it is not tried again for a moment."""
         log = self._log
-        if log is None:
-            with self._gate:
-                log = self._log
-                if log is None:
-                    log = self._log = AuditLog(self.path, **self.options)
-        return log
+        if log is not None:
+            return log
+        known = self._error
+        waits = known is None or self.mode in ("raise", "block")
+        if known is not None and not waits and time.monotonic() < self._not_before:
+            return known
+        if not self._gate.acquire(blocking=waits):
+            return known or StorageError("the log is being opened", path=self.path)
+        try:
+            if self._log is not None:
+                return self._log
+            began = time.monotonic()
+            try:
+                log = AuditLog(self.path, **self.options)
+            except (StorageError, LogError) as error:
+                now = time.monotonic()
+                self._error, self._not_before = error.with_traceback(None), now + max(TRY_EVERY, 2 * (now - began))
+                if self._unopened is None:
+                    self._unopened = Unopened(self.path, self.options)
+                failed: AuditError = error
+            else:
+                if self._unopened is not None:
+                    self._unopened.hand_over(log)
+                self._log, self._error, self._unopened = log, None, None
+                return log
+        finally:
+            self._gate.release()
+        if known is None or known.message != failed.message:
+            _say("%s cannot be opened; until it can, events are taken as on_error=%r says: %s", self, failed)
+        return failed
+
+    def _forget(self, log: AuditLog) -> None:
+        with self._gate:
+            if self._log is log:
+                self._log = None
+
+    # -- appending
 
     def take(self, event: Mapping[str, Any], failed: _Failed) -> Receipt | None:
         """Appends one event; what is lost is counted, and `failed` is called. Raises only with ``on_error="raise"``."""
@@ -114,57 +182,105 @@ class Outlet:
     def _append(self, event: Mapping[str, Any]) -> Receipt:
         tries, cut = 0, False
         while True:
-            log = self.open()
+            log = self._log or self._opened()
             try:
-                return Context().run(log.append, event) if cut else log.append(event)
+                if isinstance(log, AuditError):
+                    if self.raises:
+                        raise log
+                    if self.mode == "block":
+                        log = self._wait(log)
+                        continue
+                    unopened = self._unopened
+                    if unopened is None:
+                        self._error = None  # it is open meanwhile, or this is a child that knows nothing yet
+                        continue
+                    found = None if cut else bound()
+                    receipt = unopened.take(event if found is None else joined(event, found), log)
+                else:
+                    receipt = Context().run(log.append, event) if cut else log.append(event)
+                if type(receipt) is DroppedReceipt:
+                    self.lost += 1
+                return receipt
             except ClosedError:  # at the interpreter's exit, by another thread, or in the parent of this process
                 tries += 1
-                if tries > _TRIES:
+                if tries > _TRIES or isinstance(log, AuditError):
                     raise
                 self._forget(log)
-            except EventTooLargeError:
+            except HandedOverError:
+                with self._gate:  # until it is handed over
+                    continue
+            except EventTooLargeError as error:
                 if cut:
                     raise
                 found = bound()  # what every event gets counts too, and may be what is too long
                 whole = event if found is None else joined(event, found)
-                event, cut = shortened(whole, self.options.get("line_limit", LINE_LIMIT)), True
+                event, cut = shortened(whole, error.expected), True
 
-    def _forget(self, log: AuditLog) -> None:
-        with self._gate:
-            if self._log is log:
-                self._log = None
+    def _wait(self, error: AuditError) -> AuditLog:
+        """Opens the log when it can be. Raises the error after `error_timeout` seconds."""
+        timeout = self.options.get("error_timeout", 60.0)
+        until = None if timeout is None else time.monotonic() + timeout
+        pause = 0.01
+        while True:
+            left = pause if until is None else until - time.monotonic()
+            if left <= 0:
+                raise error
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, 1.0)
+            found = self._opened()
+            if isinstance(found, AuditLog):
+                return found
+            error = found
+
+    # -- the rest
 
     def flush(self) -> None:
-        """Returns when all that was appended is on disk. Raises what AuditLog.flush raises."""
+        """Returns when all that was appended, or is held, is on disk. Raises what AuditLog.flush raises."""
         self._do(self._flush)
 
     def rotate(self) -> str | None:
         """Seals the active segment now. Returns and raises what AuditLog.rotate does."""
-        sealed: str | None = self._do(lambda: self.open().rotate())
-        return sealed
+        return self._do(self._rotate)
 
     def close(self) -> None:
         """Closes the log; the next event opens it again. May be called twice. Raises what AuditLog.close raises."""
         self._do(self._close)
 
     def _flush(self) -> None:
-        log = self._log
-        if log is not None:
-            try:
+        log = self._last_try()
+        try:
+            if log is not None:
                 log.flush()
-            except ClosedError:
-                pass  # what is closed has been synced
+            elif self._unopened is not None:
+                self._unopened.flush()
+        except ClosedError:
+            pass  # what is closed has been synced
+
+    def _rotate(self) -> str | None:
+        log = self._opened()
+        if isinstance(log, AuditError):
+            raise log
+        return log.rotate()
 
     def _close(self) -> None:
-        if self._log is None:  # or another thread is opening it, for an event that came after this
+        if self._last_try() is None:  # or another thread is opening it, for an event that came after this
             # Waiting for that could be waiting for ever: who closes may hold locks of `logging` that it wants.
+            if self._unopened is not None:
+                self._unopened.close()
             return
         with self._gate:
             log, self._log = self._log, None
             if log is not None:
                 log.close()
 
-    def _do(self, what: Callable[[], Any]) -> Any:
+    def _last_try(self) -> AuditLog | None:
+        """The log, where it is open or events wait for it and it can be opened now."""
+        if self._log is None and self._unopened is not None and self._error is not None:
+            self._not_before = 0.0
+            self._opened()
+        return self._log
+
+    def _do(self, what: Callable[[], _Result]) -> _Result | None:
         """Does it, unless this thread is in the middle of an append: that comes first, and its end brings the rest."""
         me = get_ident()
         if me in _within and _is_below():
@@ -178,11 +294,16 @@ class Outlet:
                 _append_later()
 
     def after_fork(self) -> None:
-        """In a child: a lock that a thread of the parent held is free, what the parent appends later is its own."""
+        """In a child: a lock that a thread of the parent held is free; what is held for the parent is its own."""
         self._gate = threading.Lock()
+        self._unopened = self._error = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Outlet, (self.path, self.options))
+
+
+def _say(what: str, outlet: Outlet, error: AuditError) -> None:
+    logging.getLogger(OWN_LOGGER).warning(what, outlet.path, outlet.mode, error)
 
 
 def _is_below() -> bool:

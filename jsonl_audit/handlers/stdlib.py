@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from jsonl_audit.errors import AuditError
-from jsonl_audit.handlers.options import checked, utf_8_or_none
+from jsonl_audit.handlers.options import check, checked, utf_8_or_none
 from jsonl_audit.handlers.outlet import OWN_LOGGER, Outlet
 from jsonl_audit.handlers.records import event_of
 from jsonl_audit.record import LINE_LIMIT, TYPE
@@ -71,7 +71,7 @@ class AuditHandler(logging.Handler):
         fsync: str = "interval",
         sync_interval: float | str = 1.0,
         shared: bool | str = True,
-        on_error: str | None = None,
+        on_error: str = "spill",
         spill_path: str | os.PathLike[str] | None = None,
         lock_timeout: float | str | None = None,
         permissions: int | str = 0o600,
@@ -93,8 +93,7 @@ class AuditHandler(logging.Handler):
             }
         )  # fmt: skip
         kept = checked({"backup_count": backupCount})["backup_count"]
-        if on_error is not None:
-            chosen["on_error"] = on_error
+        chosen["on_error"] = on_error
         if spill_path is not None:
             chosen["spill_path"] = spill_path
         logging.Handler.__init__(self)
@@ -108,7 +107,9 @@ class AuditHandler(logging.Handler):
         self.errors = errors
         self.delay = checked({"delay": delay})["delay"]
         self.type = type
-        if not self.delay:
+        if self.delay:
+            check(chosen)
+        else:
             self.outlet.open()
 
     @property

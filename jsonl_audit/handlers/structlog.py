@@ -12,6 +12,7 @@ from typing import Any
 
 from jsonl_audit import instants
 from jsonl_audit.handlers.exceptions import stack
+from jsonl_audit.handlers.options import check
 from jsonl_audit.handlers.outlet import OWN_LOGGER, Outlet
 from jsonl_audit.handlers.records import (
     TYPE_MEMBER,
@@ -40,7 +41,10 @@ class AuditLoggerFactory:
 
     :param path: of the log, shared by all loggers of this factory; it is opened by the first event.
     :param type: of events that name none.
-    :param options: of AuditLog; unless given, `fsync` is ``"interval"`` and `shared` is true.
+    :param options: of AuditLog; unless given, `fsync` is ``"interval"``, `shared` is true and `on_error` is
+        ``"spill"``.
+
+    Raises TypeError and ValueError for options that make no sense.
 
     >>> factory = AuditLoggerFactory("audit.jsonl")
     >>> factory("app").info(event="logged in", actor={"id": "u1"}).seq
@@ -50,7 +54,9 @@ class AuditLoggerFactory:
 
     def __init__(self, path: str | os.PathLike[str], *, type: str = "log.record", **options: Any) -> None:  # noqa: A002
         self.type = type
-        self.outlet = Outlet(path, {"fsync": "interval", "shared": True, **options})
+        chosen = {"fsync": "interval", "shared": True, "on_error": "spill", **options}
+        check(chosen)
+        self.outlet = Outlet(path, chosen)
 
     @property
     def lost(self) -> int:
