@@ -215,7 +215,7 @@ def test_blocked_threads_keep_their_order(disk: Disk, calls: Calls) -> None:
         thread = threading.Thread(target=log.append, args=("t",), kwargs={"n": number})
         threads.append(thread)
         thread.start()
-        while len(log._policy._places) <= number:
+        while thread.ident not in log._policy._places:
             time.sleep(0.001)
     calls.heal()
     for thread in threads:
@@ -259,7 +259,7 @@ def test_closing_ends_the_waiting(disk: Disk, calls: Calls) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    while not log._policy._places:
+    while thread.ident not in log._policy._places:
         time.sleep(0.001)
     log.close()
     thread.join()

@@ -40,7 +40,7 @@ class Arrears:
         """The spill logs that are not brought in, in their order; only the last can be this process's own."""
         self._own: Spill | None = None
         self._unreadable = 0
-        self._telling: tuple[str, dict[str, Any], Pending] | None = None
+        self._telling: tuple[Tally, dict[str, Any], Pending] | None = None
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
@@ -158,8 +158,15 @@ class Arrears:
     def _tell(self, tally: Tally) -> None:
         if self._telling is None:
             details = tally.take()
-            self._telling = tally.kind, details, Pending([[record.control(tally.kind, details)]])
-        self._telling[2].commit_for_sure(self._appender, self._reads)
+            self._telling = tally, details, Pending([[record.control(tally.kind, details)]])
+        tally, details, pending = self._telling
+        try:
+            pending.commit_for_sure(self._appender, self._reads)
+        except AuditError:
+            if not pending.attempted:  # nothing of it stands in the log: the next try tells of more
+                self._telling = None
+                tally.give_back(details)
+            raise
         self._telling = None
 
     def end(self) -> None:
@@ -169,7 +176,7 @@ class Arrears:
             spill.close()
         untold = [(tally.kind, tally.take()) for tally in self.tallies if tally.count]
         if self._telling is not None:
-            untold.insert(0, self._telling[:2])
+            untold.insert(0, (self._telling[0].kind, self._telling[1]))
         for kind, details in untold:
             self._note(f"could not be told in the log: {kind} {orjson.dumps(details).decode()}")
         self._spills, self._own = [], None

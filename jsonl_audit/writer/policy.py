@@ -357,7 +357,7 @@ class Policy:
             self._not_before(max(TRY_EVERY, min(10 * took, 60 * TRY_EVERY)))
             self._background.wake()
             return False
-        self.trouble = False
+        self.trouble = len(self._places) > 1  # those who wait are not to be overtaken
         self._said = ""
         return True
 

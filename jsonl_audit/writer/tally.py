@@ -56,6 +56,13 @@ class Tally:
         self.count = 0
         return said
 
+    def give_back(self, said: dict[str, Any]) -> None:
+        """Says that what `take` gave is not told after all."""
+        self._first, self._cause, self._errno = said["first"], said["cause"], said.get("errno")
+        self._last = self._last if self.count else said["last"]
+        self._longest = max(self._longest, said.get("longest", 0.0))
+        self.count += said["count"]
+
     def forget(self) -> None:
         """Counts from 0 again."""
         self.count = self.total = 0
