@@ -50,6 +50,7 @@ class Appender:
         self._last: Link | None = None
         # Where a commit waits for the disk, or for other processes, those who come meanwhile go together.
         self._together = settings.fsync == "always" or settings.shared
+        self._alone = not settings.shared
         self._tip = (SharedTip if settings.shared else tips.Tip)(names, settings, self.notes)
         self._threads()
         try:
@@ -167,11 +168,14 @@ class Appender:
             return committers.commit(((body,),), self._commit)[0]
         try:
             with self._turn.lock:
+                now, tip = time.time_ns(), self._tip
+                if self._alone and tip.active is not None and not tip.broken and 0 <= now - tip.watched < tips.WATCH:
+                    return tip.append(body, now // 1000)
                 try:
                     self._ready()
-                    return self._tip.append(body, time.time_ns() // 1000)
+                    return tip.append(body, time.time_ns() // 1000)
                 finally:
-                    self._tip.leave()
+                    tip.leave()
         finally:
             committers.done()
             if self.notes.untold:

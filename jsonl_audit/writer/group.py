@@ -126,8 +126,10 @@ class Committers:
 
     def done(self) -> None:
         """Lets the next one lead."""
-        with contextlib.suppress(RuntimeError):
+        try:
             self._leading.release()
+        except RuntimeError:  # somebody lost patience, and leads as well
+            pass
         if self._waiting:
             self._crowd = 1 + len(self._waiting)
             with contextlib.suppress(IndexError):
