@@ -9,11 +9,12 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import portalocker
 import pytest
 from disk import Calls, Disk
 from sharers import Child, Promises, ended, forked, found, sharing, start
 
-from jsonl_audit import AuditLog, LockedError
+from jsonl_audit import AuditLog, LockedError, storage
 
 pytestmark = [
     pytest.mark.usefixtures("quick_disk"),
@@ -259,3 +260,65 @@ def test_programs_that_do_not_agree_on_the_size_of_a_segment(disk: Disk, tmp_pat
     there = found(disk, [kept for promise in promises for kept in promise.kept()])
     assert Counter(record["who"] for record in there.events) == {0: 60, 1: 60, 2: 60}
     assert disk.sealed(), "whoever finds a segment too long for its own taste seals it"
+
+
+def _stood_in(module: object, name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """The next call, by another thread, of a function stands when it is done, until it is let go."""
+    inside, on = threading.Event(), threading.Event()
+    real, main = getattr(module, name), threading.main_thread()
+
+    def call(*args: object, **kwargs: object) -> object:
+        result = real(*args, **kwargs)
+        if threading.current_thread() is not main and not inside.is_set():
+            inside.set()
+            on.wait(5)  # not for ever: a fork may have to wait for this thread
+        return result
+
+    monkeypatch.setattr(module, name, call)
+    return inside, on
+
+
+@pytest.mark.xfail(strict=True, reason="the child keeps the lock that was held for an instant")
+def test_a_fork_while_another_thread_asks_whether_the_lock_is_held(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verifier asks by taking a shared lock for an instant: a child that lives on must not keep that."""
+    with sharing(disk, lock_timeout=1) as log:
+        give(log, "parent", 1)
+        inside, on = _stood_in(portalocker, "lock", monkeypatch)
+        thread = threading.Thread(target=lambda: storage.probe(str(disk.lock)))
+        thread.start()
+        assert inside.wait(60)
+        threading.Timer(0.2, on.set).start()
+        child = Child(lambda child: child.wait_for())
+        on.set()
+        thread.join()
+        try:
+            give(log, "parent", 1, 1)
+        finally:
+            child.go()
+            assert child.end() == 0
+
+
+@pytest.mark.xfail(strict=True, reason="the child keeps the lock of a log that was not open yet")
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "alone"])
+def test_a_fork_while_another_thread_opens_the_log(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    inside, on = _stood_in(storage, "sync_directory", monkeypatch)
+    opened: list[AuditLog] = []
+    thread = threading.Thread(target=lambda: opened.append(disk.open(shared=shared)))
+    thread.start()
+    assert inside.wait(60)
+    threading.Timer(0.2, on.set).start()
+    child = Child(lambda child: child.wait_for())
+    on.set()
+    thread.join()
+    try:
+        opened[0].append("t", who="parent", n=0)
+        opened[0].close()
+        with disk.open() as again:
+            give(again, "again", 1)
+    finally:
+        child.go()
+        assert child.end() == 0
