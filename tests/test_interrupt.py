@@ -23,7 +23,7 @@ class Interrupt:
 
     def __call__(self, _frame: FrameType, event: str, _arg: Any) -> None:
         self.left -= event in ("call", "c_return")
-        if self.left == 0:
+        if self.left <= 0 and "_weakrefset" not in _frame.f_code.co_filename:  # there, Python itself swallows it
             sys.setprofile(None)
             raise KeyboardInterrupt
 
