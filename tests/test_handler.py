@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 from disk import Calls, Disk, chain
 
-from jsonl_audit import NotALogError, StorageError
+from jsonl_audit import NotALogError, StorageError, storage
 from jsonl_audit.handlers import AuditHandler
 
 CLASS = "jsonl_audit.handlers.AuditHandler"
@@ -645,6 +645,50 @@ def test_a_full_disk_while_running_holds_what_comes(disk: Disk, calls: Calls) ->
     handler.close()
     assert handler.lost == 0
     assert _messages(disk) == [str(number) for number in range(50)]
+
+
+def test_closing_under_the_lock_of_logging_waits_for_no_thread_that_wants_it(disk: Disk, calls: Calls) -> None:
+    handler = AuditHandler(disk.path, fsync="never", spill_path=disk.folder.parent / "spill")
+    calls.fail("write", error=errno.ENOSPC, for_ever=True, about=str(disk.path))
+    _logger(handler).error("held")
+    with logging._lock:  # type: ignore[attr-defined] - as dictConfig does it
+        calls.heal()
+        while b"audit.spilled" not in disk.path.read_bytes():  # a thread of the log's brings it in, and will say so
+            threading.Event().wait(0.01)
+        handler.close()
+        again = AuditHandler(disk.path, fsync="never", spill_path=disk.folder.parent / "spill")
+    _logger(again).error("m")
+    again.close()
+    assert _messages(disk) == ["held", "m"]
+
+
+def test_configuring_waits_for_other_processes_and_not_for_itself(disk: Disk) -> None:
+    """A wait for another process needs a thread, and a thread must not need what configuring holds."""
+    disk.make(1)
+    script = """
+import logging, logging.config, sys
+handler = {"class": "jsonl_audit.handlers.AuditHandler", "filename": sys.argv[1], "on_error": "raise"}
+print("configuring", flush=True)
+logging.config.dictConfig({"version": 1, "handlers": {"a": handler}, "root": {"handlers": ["a"]}})
+logging.getLogger().error("m")
+"""
+    fd = storage.open_lock(str(disk.lock))
+    assert storage.lock(fd)
+    with subprocess.Popen([sys.executable, "-c", script, disk.path], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while not _waits_for_a_lock(process.pid) and process.poll() is None:
+            threading.Event().wait(0.01)
+        storage.close(fd)
+        assert process.wait(60) == 0
+    assert chain(disk).events[-1]["message"] == "m"
+
+
+def _waits_for_a_lock(pid: int) -> bool:
+    try:
+        return any(f" {pid} " in line and "->" in line for line in Path("/proc/locks").read_text().splitlines())
+    except OSError:  # not Linux: the wait is not seen
+        return True
 
 
 def test_what_makes_no_sense_is_refused_before_the_first_record_too(disk: Disk) -> None:

@@ -48,6 +48,9 @@ _ROUNDS = 100  # of appending what came meanwhile, where what is appended may co
 TRY_EVERY = 0.5
 """Seconds between two tries to open a log that cannot be opened; more where a try takes long."""
 
+CLOSING = 1.0
+"""Seconds that closing may take where a lock of `logging` is held meanwhile; then it goes on in the background."""
+
 _Result = TypeVar("_Result")
 _Failed = Callable[[Exception], None]
 
@@ -116,6 +119,10 @@ class Outlet:
         try:
             if self._log is not None:
                 return self._log
+            import portalocker  # noqa: F401 - here: see below
+
+            # What opening waits for in another thread must be imported before: who configures handlers holds a lock of
+            # `logging`, and modules ask `logging` for their loggers when they are imported.
             began = time.monotonic()
             try:
                 log = AuditLog(self.path, **self.options)
@@ -270,8 +277,20 @@ class Outlet:
             return
         with self._gate:
             log, self._log = self._log, None
-            if log is not None:
+            if log is None:
+                return
+            if not _logging_is_held():
                 log.close()
+                return
+            # Who configures handlers anew closes the old ones under a lock of `logging`. A thread of the log's that is
+            # about to say something needs it, and closing waits for such threads: so another thread waits for them.
+            closing = threading.Thread(target=_closed, args=(log,), name="jsonl_audit close")
+            try:
+                closing.start()
+            except RuntimeError:  # too many threads, or the interpreter is ending
+                log.close()
+            else:
+                closing.join(CLOSING)
 
     def _last_try(self) -> AuditLog | None:
         """The log, where it is open or events wait for it and it can be opened now."""
@@ -300,6 +319,19 @@ class Outlet:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Outlet, (self.path, self.options))
+
+
+def _logging_is_held() -> bool:
+    """Whether this thread holds the lock of the module `logging`."""
+    owned: Callable[[], bool] | None = getattr(logging._lock, "_is_owned", None)  # type: ignore[attr-defined]
+    return owned is None or owned()
+
+
+def _closed(log: AuditLog) -> None:
+    try:
+        log.close()
+    except AuditError as error:
+        logging.getLogger(OWN_LOGGER).error("%s: %s", log.path, error)
 
 
 def _say(what: str, outlet: Outlet, error: AuditError) -> None:
