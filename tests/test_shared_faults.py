@@ -267,7 +267,7 @@ def test_an_active_file_that_is_removed(disk: Disk, fsync: str) -> None:
 
 def _events(disk: Disk) -> list[dict[str, Any]]:
     records = [json.loads(line) for path in (*disk.sealed(), disk.path) for line in disk.lines(path)]
-    return [record for record in records if not record["type"].startswith("audit.")]
+    return [record for record in records if not record.get("type", "audit.").startswith("audit.")]
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -297,7 +297,7 @@ def _whole(disk: Disk) -> list[dict[str, Any]]:
                 records.append(json.loads(line))
             except ValueError:
                 continue
-    return [record for record in records if not record["type"].startswith("audit.")]
+    return [record for record in records if not record.get("type", "audit.").startswith("audit.")]
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -358,3 +358,34 @@ def test_a_log_that_another_one_sealed_and_packed(disk: Disk, two: tuple[AuditLo
     give(one, "one", 1)
     assert verify(disk.path, full=True).verdict == "intact"
     assert one.last_seq == other.last_seq
+
+
+@pytest.mark.parametrize("end", [b'{"seq":', b'{"seq":1}\n'], ids=["torn", "damaged"])
+@pytest.mark.parametrize(
+    "rotations",
+    [pytest.param(1, marks=pytest.mark.xfail(strict=True, reason="a descriptor is closed twice")), 2],
+)
+def test_one_that_slept_through_a_rotation_and_meets_a_bad_end_behind_it(
+    disk: Disk, two: tuple[AuditLog, AuditLog], rotations: int, end: bytes
+) -> None:
+    """No descriptor is closed twice, or used after it was closed: its number may be another file's by then."""
+    one, other = two
+    give(one, "one", 0)
+    give(other, "other", 0)
+    for n in range(rotations):
+        one.rotate()
+        give(one, "one", n + 1)
+    disk.grow(end)
+    strangers = [os.open(os.devnull, os.O_RDONLY) for _ in range(5)]
+    give(other, "other", 1)
+    give(one, "one", 9)
+    give(other, "other", 2)
+    for fd in strangers:
+        os.close(fd)
+    one.close()
+    other.close()
+    assert [(record["who"], record["n"]) for record in _whole(disk) if "who" in record][-3:] == [
+        ("other", 1), ("one", 9), ("other", 2),
+    ]  # fmt: skip
+    report = verify(disk.path, full=True)
+    assert report.verdict == ("intact" if end[-1:] != b"\n" else "tampered"), str(report)

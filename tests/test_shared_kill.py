@@ -27,9 +27,13 @@ pytestmark = [
 FSYNC = ["always", "interval", "never"]
 
 
-def test_a_writer_is_killed_every_few_milliseconds(tmp_path: Path) -> None:
-    seconds = float(os.environ.get("JSONL_AUDIT_TORTURE_SECONDS", "3"))
-    figures = torture.killing(tmp_path, seconds=seconds, seed=int.from_bytes(os.urandom(4), "big"))
+@pytest.mark.parametrize("backup_count", [0, 2], ids=["all kept", "old ones let go"])
+def test_a_writer_is_killed_every_few_milliseconds(tmp_path: Path, backup_count: int) -> None:
+    seconds = float(os.environ.get("JSONL_AUDIT_TORTURE_SECONDS", "1" if backup_count else "3"))
+    figures = torture.killing(
+        tmp_path, seconds=seconds, seed=int.from_bytes(os.urandom(4), "big"), backup_count=backup_count,
+        max_bytes=8_000 if backup_count else 50_000,
+    )  # fmt: skip
     assert figures["kills"] > 0
     assert figures["acknowledged"] > 0
 

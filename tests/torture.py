@@ -20,11 +20,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from disk import Disk
 from sharers import Promises, ended, found, sharing, start
+
+from jsonl_audit import query, verify
 
 __all__ = ["killing"]
 
@@ -32,9 +34,19 @@ MODES = ("always", "interval", "never")
 
 
 def killing(
-    folder: Path, *, seconds: float, every: float = 0.05, writers: int = 6, max_bytes: int = 50_000, seed: int = 0
+    folder: Path,
+    *,
+    seconds: float,
+    every: float = 0.05,
+    writers: int = 6,
+    max_bytes: int = 50_000,
+    backup_count: int = 0,
+    seed: int = 0,
 ) -> dict[str, int]:
-    """Kills one of `writers` processes every so many seconds; what it came to, in figures. Fails where it may not."""
+    """Kills one of `writers` processes every so many seconds; what it came to, in figures. Fails where it may not.
+
+    With a `backup_count` old segments are let go meanwhile: then what is still here counts.
+    """
     chance = random.Random(seed)
     log_folder = folder / "log"
     log_folder.mkdir()
@@ -43,7 +55,7 @@ def killing(
     running: list[int] = []
 
     def write(promised: Promises, who: int, mode: str, choices: random.Random) -> None:
-        log = sharing(disk, fsync=mode, sync_interval=0.02, max_bytes=max_bytes)
+        log = sharing(disk, fsync=mode, sync_interval=0.02, max_bytes=max_bytes, backup_count=backup_count)
         n = 0
         while True:
             if choices.random() < 0.1:
@@ -79,18 +91,34 @@ def killing(
     assert set(statuses) == {-signal.SIGKILL}, "a writer ended by itself"
     with disk.open(lock_timeout=0):  # not shared, and without waiting: nobody has the lock; a torn end is sealed
         pass
-    there = found(disk, [kept for promise in promises for kept in promise.kept()])
-    recorded = Counter(record["who"] for record in there.events)
+    promised = [kept for promise in promises for kept in promise.kept()]
     for promise in promises:
         promise.close()
+    if backup_count:
+        records = [*query(disk.path, control=True)]
+        _rest(disk, records, promised, backup_count)
+    else:
+        records = found(disk, promised).records
     return {
         "kills": kills,
-        "records": len(there.records),
-        "acknowledged": sum(len(promise.kept()) for promise in promises),
-        "writers with a record": len(recorded),
-        "segments": len(there.headers),
-        "torn ends": sum(torn is not None for torn in there.torn),
+        "records": len(records),
+        "acknowledged": len(promised),
+        "writers with a record": len({record["who"] for record in records if "who" in record}),
+        "segments": sum(record["type"] == "audit.segment" for record in records),
     }
+
+
+def _rest(
+    disk: Disk, records: list[dict[str, Any]], promised: list[tuple[int, str, str]], backup_count: int
+) -> None:
+    """All that was promised is there, from the first record on that was not let go."""
+    report = verify(disk.path, full=True)
+    assert report.verdict == "intact", str(report)
+    assert [record["seq"] for record in records] == list(range(records[0]["seq"], records[-1]["seq"] + 1))
+    here = {(record["seq"], record["id"], record["hash"]) for record in records}
+    assert not [each for each in promised if each[0] >= records[0]["seq"] and each not in here]
+    assert len({record["id"] for record in records}) == len(records)
+    assert len(disk.sealed()) <= backup_count + 1, "one more where a kill came between sealing and letting go"
 
 
 def main() -> int:
@@ -100,12 +128,13 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=0.05, help="seconds between two kills (0.05)")
     parser.add_argument("--writers", type=int, default=6, help="processes at once (6)")
     parser.add_argument("--max-bytes", type=int, default=50_000, help="of a segment (50,000)")
+    parser.add_argument("--backup-count", type=int, default=0, help="sealed segments that are kept, 0: all (0)")
     parser.add_argument("--seed", type=int, default=0, help="which writer is killed, and what is written (0)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = killing(
             Path(folder), seconds=given.seconds, every=given.every, writers=given.writers, max_bytes=given.max_bytes,
-            seed=given.seed,
+            backup_count=given.backup_count, seed=given.seed,
         )  # fmt: skip
     print(json.dumps(figures))
     return 0
