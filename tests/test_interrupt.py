@@ -60,3 +60,31 @@ def test_an_append_that_is_interrupted_anywhere_leaves_a_whole_log(
     report = verify(disk.path, full=True)
     assert report.verdict == "intact", report.text()
     chain(disk)
+
+
+@pytest.mark.parametrize("fsync", ["always", "never"])
+def test_one_of_two_that_share_may_be_interrupted_anywhere(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, fsync: str
+) -> None:
+    monkeypatch.setattr("jsonl_audit.writer.shared.DIGEST_BLOCK", 600)
+    nth, interrupted = 0, True
+    with disk.open(shared=True, fsync=fsync) as log, disk.open(shared=True, fsync=fsync, lock_timeout=30) as other:
+        while interrupted:
+            nth += 1
+            other.append("other", n=nth)
+            try:
+                with Interrupt(nth):
+                    log.append_many([{}, {}]) if nth % 3 == 0 else log.append("t")
+                interrupted = False
+            except KeyboardInterrupt:
+                pass
+            other.append("other", n=-nth)
+            log.append("own", n=nth)
+            if nth % 7 == 0:
+                other.rotate()
+    assert nth > 50
+    assert verify(disk.path, full=True).verdict == "intact"
+    events = chain(disk).events
+    wanted = [sign * n for n in range(1, nth + 1) for sign in (1, -1)]
+    assert [event["n"] for event in events if event["type"] == "other"] == wanted
+    assert [event["n"] for event in events if event["type"] == "own"] == list(range(1, nth + 1))

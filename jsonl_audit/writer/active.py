@@ -75,6 +75,13 @@ class Active:
         self.damaged = 0
         self.timed: int | None = None  # records with a time of their own, where they were counted
 
+    def close(self) -> None:
+        """Gives the descriptor back. It is forgotten first: a commit that an interrupt or a fork cut in two must not
+        write to the file that has its number next."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            storage.close(fd)
+
     @property
     def link(self) -> Link:
         """The last record."""

@@ -175,7 +175,11 @@ class Appender:
                     self._ready()
                     return tip.append(body, time.time_ns() // 1000)
                 finally:
-                    tip.leave()
+                    try:
+                        tip.leave()
+                    except BaseException:
+                        tip.leave()  # interrupted: others must not wait for ever
+                        raise
         finally:
             committers.done()
             if self.notes.untold:
@@ -196,10 +200,15 @@ class Appender:
             for ticket in tickets:
                 ticket.fail(error, self.names.path, copied=ticket is not tickets[0])
             return
+        tip = self._tip
         try:
-            self._tip.commit(tickets)
+            tip.commit(tickets)
         finally:
-            self._tip.leave()
+            try:
+                tip.leave()
+            except BaseException:
+                tip.leave()  # interrupted: others must not wait for ever
+                raise
 
     def _ready(self) -> Active:
         """The active segment, known to be what was left."""

@@ -43,7 +43,7 @@ def go_on(names: Names, active: Active, disk: Durable, *, mode: int, now: int) -
     if active.successor is not None:
         resumed = rotate.resume(names, active.successor, mode)
         if resumed is not None:
-            storage.close(active.fd)
+            active.close()
             return Opening(resumed, ["a sealing that had failed in the middle was completed"])
     if disk.failed:
         return _go_on_after_failed_sync(names, active, mode=mode, now=now)
@@ -138,7 +138,7 @@ def _successor(
     if not missing:
         rotate.move_aside(names, previous.name)
     opening = Opening(rotate.begin(names, successor, mode), [what])
-    storage.close(active.fd)
+    active.close()
     return opening
 
 

@@ -49,6 +49,7 @@ class Lock:
             if self._fd < 0:
                 self._open(mode)
             try:
+                self.held = True  # before it is so: an interrupt must not leave it held for ever
                 waited = not (storage.lock_again(self._fd) if self.shared else storage.lock(self._fd))
                 if waited:
                     self._wait(timeout)
@@ -61,7 +62,6 @@ class Lock:
                     path=self.names.lock,
                     errno=error.errno,
                 ) from error
-            self.held = True
             if self.is_the_file():
                 break
             self.release()  # somebody removed it while we waited: what we hold keeps nobody out
@@ -88,7 +88,8 @@ class Lock:
                 return
         else:
             fd, self._fd = self._fd, -1
-            self._fd = self._waiter.wait(fd, timeout)
+            self._waiter.wait(fd, timeout)
+            self._fd = self._waiter.got
             if self._fd >= 0:
                 return
         holder = mark.read_holder(self.names.lock)
@@ -117,26 +118,35 @@ class Lock:
         if self._fd < 0:
             storage.make_directory(self.names.directory)
         elif not look:
-            self.held = True  # before it is so: an interrupt must not leave it held for ever
+            self.held = True
             if storage.lock_again(self._fd):
                 return
-            self.held = False
         self.take(timeout, mode)
 
     def try_enter(self) -> bool:
         """`enter` where nobody has it; False, at once, where somebody has."""
-        self.held = self.held or (self._fd >= 0 and storage.lock_again(self._fd))
+        if not self.held and self._fd >= 0:
+            self.held = True
+            self.held = storage.lock_again(self._fd)
         return self.held
 
     def leave(self) -> None:
-        """Lets the next process commit."""
+        """Lets the next process commit. May be called twice: an interrupt may have come before it was done."""
         if not self.held:
             return
-        self.held = False
+        self._claim()
         try:
-            storage.unlock(self._fd)
+            if self._fd >= 0:
+                storage.unlock(self._fd)
         except OSError:  # closing frees it as well
             self._close()
+        self.held = False
+
+    def _claim(self) -> None:
+        """Closes what a wait got for somebody who was interrupted before he had it."""
+        got, self._waiter.got = self._waiter.got, -1
+        if got >= 0 and got != self._fd:
+            storage.close(got)
 
     def keep(self, mode: int) -> None:
         """Takes the lock anew where its file was removed: the one that is held keeps nobody out any more.
@@ -195,6 +205,7 @@ class Lock:
 
     def release(self) -> None:
         """Gives the lock back by closing the file, never by unlocking: a forked child may have a copy of it."""
+        self._claim()
         self.held = False
         if self._waiter.pending:  # it is left to the next who wants this lock
             _given_up[self.names.lock] = self._waiter
@@ -205,16 +216,17 @@ class Lock:
 
     def forked(self) -> None:
         """`release` in a child, which has none of its parent's threads."""
+        self._claim()
         self.held = False
         self._waiter.forked()
         self._waiter = Waiter()
         self._close()
 
     def _close(self) -> None:
-        if self._fd >= 0:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
             with contextlib.suppress(OSError):
-                storage.close(self._fd)
-            self._fd = -1
+                storage.close(fd)
 
 
 _given_up: dict[str, Waiter] = {}

@@ -114,8 +114,7 @@ def seal(names: Names, active: Active, *, mode: int, now: int) -> tuple[str, Suc
         successor = Successor(active.log, active.segment + 1, active.link, previous, now=now, floor=active.floor)
         write_next(names, successor, mode)
         if not storage.OPEN_FILES_MOVE:
-            storage.close(active.fd)
-            active.fd = -1
+            active.close()
         try:
             move_aside(names, previous.name)
         finally:

@@ -75,7 +75,8 @@ class SharedTip(tips.Tip):
         self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=not 0 <= now - self.watched < tips.WATCH)
         self.watched = now
         self.lock.new_mark()
-        mark, active = self.lock.mark, self.active
+        mark = self.lock.mark
+        active = self.active if self.active is not None and self.active.fd >= 0 else None
         if active is not None and self.disk.failed:
             self._know_what_is_synced(active)
             self._say_that_a_sync_failed(active)
@@ -158,7 +159,7 @@ def caught_up(names: Names, active: Active) -> Active | None:
         following = _following(names, active)
         if following is None:
             return None
-        storage.close(active.fd)
+        active.close()
         active = following
 
 

@@ -112,8 +112,7 @@ class Tip:
     def _drop(self) -> None:
         if self.active is not None:
             with contextlib.suppress(OSError):
-                storage.close(self.active.fd)
-            self.active.fd = -1  # a commit that a fork cut in two must not write to what has this number next
+                self.active.close()
             self.active = None
 
     # -- committing
@@ -256,7 +255,7 @@ class Tip:
 
     def _ready(self) -> Active:
         now = time.time_ns()
-        active = self.active
+        active = self.active if self.active is not None and self.active.fd >= 0 else None
         if not 0 <= now - self.watched < WATCH and active is not None and not self.broken:
             self.watched = now
             self.broken = not (live.unchanged(self.names, active) and self.lock.is_the_file())
@@ -273,7 +272,7 @@ class Tip:
         last, now = self.active, time.time_ns() // 1000
         opening = open_log(self.names, self.lock.read_mark(), self.disk, mode=self.settings.mode, now=now)
         if last is not None:
-            storage.close(last.fd)
+            last.close()
         return self._go_on(opening)
 
     def _go_on_from(self, active: Active) -> Active:
@@ -362,10 +361,9 @@ class Tip:
             self.active = active
             raise
         except BaseException:
-            storage.close(active.fd)
+            active.close()
             raise
-        if active.fd >= 0:
-            storage.close(active.fd)
+        active.close()
         try:
             self.active = rotate.begin(names, successor, mode)
         except OSError as error:

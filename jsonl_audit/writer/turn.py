@@ -70,7 +70,11 @@ def in_turn(
                 try:
                     return method(self, *args, **kwargs)
                 finally:
-                    self._tip.leave()
+                    try:
+                        self._tip.leave()
+                    except BaseException:
+                        self._tip.leave()  # interrupted: others must not wait for ever
+                        raise
         finally:
             if turn.notes.untold:
                 turn.notes.tell()

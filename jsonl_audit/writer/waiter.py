@@ -26,6 +26,8 @@ class Waiter:
         self._asked, self._over = threading.Lock(), threading.Lock()  # open for an instant each: signals
         self._asked.acquire()
         self._over.acquire()
+        self.got = -1
+        """The descriptor that got the lock in the last wait: whoever waited takes it from here, or closes it."""
         self._fd = -1
         self._wanted = False
         self._error: OSError | None = None
@@ -36,17 +38,19 @@ class Waiter:
         """Whether a wait that was given up still goes on."""
         return self._fd >= 0
 
-    def wait(self, fd: int, timeout: float) -> int:
-        """The descriptor that has the lock now: `fd`, or that of an earlier wait. -1 where `timeout` seconds passed.
+    def wait(self, fd: int, timeout: float) -> None:
+        """Waits so many seconds; then `got` is `fd`, or the descriptor of an earlier wait, or -1.
 
         `fd` is the waiter's from here on, whatever comes of it. Raises OSError.
         """
+        self.got = -1
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="jsonl_audit lock", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # too many threads, or the interpreter is ending
-                return _look_again_and_again(fd, timeout)
+                self._look_again_and_again(fd, timeout)
+                return
             self._thread = thread
         with self._mutex:
             joined = self._fd >= 0
@@ -56,7 +60,6 @@ class Waiter:
                 self._asked.release()
         if joined:
             storage.close(fd)
-        got = -1
         try:
             self._over.acquire(timeout=timeout)
         finally:
@@ -65,12 +68,10 @@ class Waiter:
                     self._wanted = False
                 else:
                     self._over.acquire(blocking=False)
-                    got, self._fd = self._fd, -1
+                    self.got, self._fd = self._fd, -1
         if self._error is not None:
             error, self._error = self._error, None
-            storage.close(got)
             raise error
-        return got
 
     def end(self) -> None:
         """Lets an idle thread go."""
@@ -101,12 +102,11 @@ class Waiter:
                     fd, self._fd = self._fd, -1
                     storage.close(fd)  # and the lock with it
 
-
-def _look_again_and_again(fd: int, timeout: float) -> int:
-    deadline = time.monotonic() + timeout
-    while not storage.lock_again(fd):
-        if time.monotonic() > deadline:
-            storage.close(fd)
-            return -1
-        time.sleep(PAUSE)
-    return fd
+    def _look_again_and_again(self, fd: int, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not storage.lock_again(fd):
+            if time.monotonic() > deadline:
+                storage.close(fd)
+                return
+            time.sleep(PAUSE)
+        self.got = fd
