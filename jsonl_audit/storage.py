@@ -302,6 +302,7 @@ def probe(path: str) -> bool:
         fd = os.open(path, os.O_RDONLY | _BINARY | _CLOEXEC)
     except OSError:
         return False
+    _probing.add(fd)
     try:
         portalocker.lock(fd, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
     except portalocker.AlreadyLocked:
@@ -309,8 +310,23 @@ def probe(path: str) -> bool:
     except (portalocker.LockException, ImportError):
         return False
     finally:
+        _probing.discard(fd)
         os.close(fd)
     return False
+
+
+_probing: set[int] = set()
+
+
+def _after_fork() -> None:
+    """A child must not keep what a thread of its parent took for an instant."""
+    for fd in list(_probing):
+        os.close(fd)
+    _probing.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def boot_id() -> str:

@@ -278,7 +278,6 @@ def _stood_in(module: object, name: str, monkeypatch: pytest.MonkeyPatch) -> tup
     return inside, on
 
 
-@pytest.mark.xfail(strict=True, reason="the child keeps the lock that was held for an instant")
 def test_a_fork_while_another_thread_asks_whether_the_lock_is_held(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,7 +299,6 @@ def test_a_fork_while_another_thread_asks_whether_the_lock_is_held(
             assert child.end() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the child keeps the lock of a log that was not open yet")
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "alone"])
 def test_a_fork_while_another_thread_opens_the_log(
     disk: Disk, monkeypatch: pytest.MonkeyPatch, shared: bool

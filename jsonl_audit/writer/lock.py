@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import time
+import weakref
 from typing import Any
 
 from jsonl_audit import mark, storage
@@ -68,6 +69,7 @@ class Lock:
             storage.make_directory(self.names.directory)
 
     def _open(self, mode: int) -> None:
+        _locks.add(self)
         self._fd = storage.open_lock(self.names.lock, mode)
         if storage.size(self._fd) > 2 * mark.LENGTH:
             self.release()
@@ -233,7 +235,13 @@ _given_up: dict[str, Waiter] = {}
 """Waits that nobody is interested in any more, and that the system has no way to end: one for each lock file."""
 
 
+_locks: weakref.WeakSet[Lock] = weakref.WeakSet()
+"""All locks of this process, those of logs that are just being opened too: a child must keep none of them."""
+
+
 def _after_fork() -> None:
+    for lock in list(_locks):
+        lock.forked()
     for waiter in _given_up.values():
         waiter.forked()
     _given_up.clear()
