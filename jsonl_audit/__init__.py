@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.query import query, tail
     from jsonl_audit.verifier import Finding, Note, Report, verify
     from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
+    from jsonl_audit.writer.stats import Stats
 
 __all__ = [
     "AsyncAuditLog",
@@ -73,6 +74,7 @@ __all__ = [
     "ReservedTypeError",
     "SealError",
     "SpilledReceipt",
+    "Stats",
     "StorageError",
     "SyncError",
     "WriteError",
@@ -100,6 +102,7 @@ _HOMES = {
     "Receipt": "writer.chain",
     "Report": "verifier",
     "SpilledReceipt": "writer.chain",
+    "Stats": "writer.stats",
     "aio": "aio",
     "context": "context",
     "follow": "reader",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ from jsonl_audit.writer.arrears import Arrears
 from jsonl_audit.writer.chain import Receipt
 from jsonl_audit.writer.policy import OPERATIONAL, Policy
 from jsonl_audit.writer.settings import Settings
+from jsonl_audit.writer.space import Space, thresholds
 from jsonl_audit.writer.spill import HELD_ROOM
 from jsonl_audit.writer.spillplace import SpillPlace
+from jsonl_audit.writer.stats import Stats
 
 if TYPE_CHECKING:
     from jsonl_audit.verifier import Report
@@ -55,6 +57,14 @@ class AuditLog:
         or delayed is recorded in the log itself once it can be.
     :param error_timeout: how many seconds ``"block"`` waits before the error is raised; None for ever.
     :param spill_path: the folder for ``"spill"``; by default a private one in the system's temporary place.
+    :param space_left: bytes, or a text such as ``"500MiB"`` or ``"5%"`` of the disk: where less is free,
+        `space_left_action` is done. None for never.
+    :param space_left_action: ``"ignore"``, ``"warn"`` (the logger, once), ``"exec"`` (calls `on_space`), ``"rotate"``,
+        ``"purge"`` (the oldest segments go, one after the other, until enough is free), ``"shed"`` (events of level
+        info and below are left out, and counted) or ``"suspend"`` (an event is an error, which `on_error` handles).
+    :param admin_space_left: the same again, for less space.
+    :param admin_space_left_action: the same again.
+    :param on_space: called with the log's path, the bytes that are free and the threshold, for ``"exec"``.
     :param redact: None: events are written as they are given.
     :param mode: the permissions of new files, whatever the umask.
     :param backup_count: so many sealed segments are kept: after each sealing the oldest of what is more are purged,
@@ -86,6 +96,11 @@ class AuditLog:
         on_error: str = "raise",
         error_timeout: float | None = 60.0,
         spill_path: str | os.PathLike[str] | None = None,
+        space_left: int | str | None = "64MiB",
+        space_left_action: str = "warn",
+        admin_space_left: int | str | None = None,
+        admin_space_left_action: str = "suspend",
+        on_space: Callable[[str, int, int], object] | None = None,
         redact: None = None,
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
@@ -93,6 +108,7 @@ class AuditLog:
     ) -> None:
         _check_options(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit)
         _check_policy(on_error, error_timeout, spill_path)
+        levels = thresholds(space_left, space_left_action, admin_space_left, admin_space_left_action, on_space)
         if type(backup_count) is not int or backup_count < 0:
             raise ValueError(f"backup_count is a number of sealed segments, 0 for all, not {backup_count!r}")
         if redact is not None:
@@ -106,6 +122,9 @@ class AuditLog:
         self._appender = Appender(names, settings)
         arrears = Arrears(self._appender, SpillPlace(names, spill_path) if spills else None, _lines)
         self._policy = Policy(self._appender, on_error, error_timeout, arrears)
+        if levels:
+            self._policy.space = Space(self._appender, levels, on_space, self._policy.restrict)
+            self._policy.space.begin()
         if spills:
             self._policy.take_over()
 
@@ -232,6 +251,20 @@ class AuditLog:
         _check_purge(keep, reason)
         return self._appender.purge(keep, str.encode(reason, "utf-8", "backslashreplace").decode())
 
+    def stats(self) -> Stats:
+        """Figures of what this object did since it was opened."""
+        policy = self._policy
+        text, when = policy.last_error or (None, None)
+        return Stats(
+            **self._appender.figures(),
+            spilled=policy.spilled,
+            held=policy.arrears.held,
+            lost=policy.arrears.lost,
+            delayed=policy.arrears.delayed.total,
+            last_error=text,
+            last_error_at=when,
+        )
+
     def close(self) -> None:
         """Syncs, and lets the next writer in. May be called twice. Raises SyncError if the last sync fails."""
         try:
@@ -304,7 +337,17 @@ def _lines(path: str, after: int, text: str | None = None, /) -> Iterator[bytes]
     return query_lines(path, after=after, text=text, control=True, on_damage=lambda _: None)
 
 
-def _check_policy(on_error: Any, error_timeout: Any, spill_path: Any) -> None:
+def _check_policy(
+    on_error: Any,
+    error_timeout: Any,
+    spill_path: Any,
+    space_left: Any = None,
+    space_left_action: Any = "warn",
+    admin_space_left: Any = None,
+    admin_space_left_action: Any = "warn",
+    on_space: Any = None,
+) -> None:
+    thresholds(space_left, space_left_action, admin_space_left, admin_space_left_action, on_space)
     if on_error not in ("raise", "block", "spill", "drop"):
         raise ValueError(f"on_error is 'raise', 'block', 'spill' or 'drop', not {on_error!r}")
     if error_timeout is not None and not 0 <= error_timeout <= 86_400 * 365:

@@ -17,6 +17,7 @@ __all__ = [
     "boot_id",
     "close",
     "exists",
+    "free_space",
     "let_others_run",
     "list_directory",
     "lock",
@@ -173,6 +174,17 @@ def size(where: int | str) -> int:
 def exists(path: str) -> bool:
     """Whether the name is taken, be it by a dangling symlink."""
     return os.path.lexists(path)
+
+
+def free_space(path: str) -> tuple[int, int]:
+    """Bytes that this user may still write on the disk of a directory, and how many the disk has in all."""
+    if hasattr(os, "statvfs"):
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    import shutil
+
+    usage = shutil.disk_usage(path)
+    return usage.free, usage.total
 
 
 def list_directory(path: str) -> list[str]:

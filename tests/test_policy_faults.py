@@ -127,6 +127,7 @@ class Life:
             appender._tip.let_go()
             appender.closed = True
         registry.discard(self.log._policy)
+        self.log._policy._closing = True
         self.log = None
 
 

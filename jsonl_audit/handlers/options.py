@@ -10,9 +10,7 @@ from typing import Any
 __all__ = ["check", "checked", "path_of", "utf_8_or_none"]
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_WHOLE = frozenset(
-    ("max_bytes", "backup_count", "line_limit", "space_left", "admin_space_left")
-)
+_WHOLE = frozenset(("max_bytes", "backup_count", "line_limit"))
 _SECONDS = frozenset(("sync_interval", "lock_timeout", "error_timeout"))
 _FLAGS = frozenset(("shared", "delay"))
 

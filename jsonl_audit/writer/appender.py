@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from blake3 import blake3
 
@@ -295,6 +296,23 @@ class Appender:
     def last(self) -> Link:
         """The last record committed; also once the log is closed."""
         return self._last or self._ready().link
+
+    def figures(self) -> dict[str, Any]:
+        """What Stats says of the writing itself."""
+        tip = self._tip
+        return {
+            "appended": tip.commits + tip.records,
+            "commits": tip.commits,
+            "bytes": tip.bytes,
+            "syncs": tip.disk.syncs,
+            "rotations": tip.rotations,
+            "waits": tip.lock.waits,
+            "waited": round(tip.lock.waited, 6),
+        }
+
+    def watch(self, call: Callable[[int], None]) -> None:
+        """Has something called with the time, some times a second, in the middle of a commit."""
+        self._tip.watch = call
 
     @property
     def known_log(self) -> str:

@@ -29,6 +29,9 @@ class Arrears:
     def __init__(self, appender: Appender, place: SpillPlace | None, reads: Reads) -> None:
         self.dropped = Tally("audit.lost", "dropped")
         self.unspilled = Tally("audit.lost", "not-spilled")
+        self.left_out = Tally("audit.lost", "shed")
+        self.shedding = False
+        """More is being left out: it is told when that is over."""
         self.timed_out = Tally("audit.lost", "timed-out")
         self.delayed = Tally("audit.delayed", "waited")
         self.doubt: Pending | None = None
@@ -45,7 +48,13 @@ class Arrears:
     @property
     def tallies(self) -> tuple[Tally, ...]:
         """What is counted, in the order in which it is told."""
-        return (self.dropped, self.unspilled, self.timed_out, self.delayed)
+        all_of_them = (self.dropped, self.unspilled, self.left_out, self.timed_out, self.delayed)
+        return tuple(tally for tally in all_of_them if not (self.shedding and tally is self.left_out))
+
+    @property
+    def lost(self) -> int:
+        """How many events never came into the log."""
+        return self.dropped.total + self.unspilled.total + self.left_out.total + self.timed_out.total
 
     @property
     def holds(self) -> bool:
@@ -65,6 +74,7 @@ class Arrears:
     def forget(self) -> None:
         """In a forked child: all of it is the parent's."""
         self._spills, self._own, self._telling, self.doubt = [], None, None, None
+        self.shedding = False
         for tally in self.tallies:
             tally.forget()
 
@@ -171,6 +181,7 @@ class Arrears:
 
     def end(self) -> None:
         """Leaves what is held to the next who opens the log, and says what could not be told."""
+        self.shedding = False
         for spill in self._spills:
             self._note(f"events are still held in {spill.path}; they are brought in when the log is opened next")
             spill.close()

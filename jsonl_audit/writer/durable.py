@@ -26,6 +26,7 @@ class Durable:
     def __init__(self, lock: Lock, fsync: str) -> None:
         self.failed = False
         """A sync of this segment failed: nothing more goes into its file."""
+        self.syncs = 0
         self._lock = lock
         self._fsync = fsync
         self._one = threading.Lock()
@@ -37,6 +38,7 @@ class Durable:
         with self._one:
             if self._failure is not None and self._failure[0] is active:
                 return self._failure[1]
+            self.syncs += 1
             try:
                 storage.sync(fd)
             except OSError as error:

@@ -37,6 +37,8 @@ class Lock:
         self.shared = shared
         self.held = False
         self.waits = 0
+        self.waited = 0.0
+        """Seconds spent waiting for it."""
         """How often somebody else had the lock."""
         self.mark: Mark | None = None
         """The mark as it was last read or written."""
@@ -84,16 +86,20 @@ class Lock:
                 if storage.lock_again(self._fd):
                     return
         self.waits += 1
-        if timeout <= GRACE:
-            time.sleep(GRACE)
-            if storage.lock_again(self._fd):
-                return
-        else:
-            fd, self._fd = self._fd, -1
-            self._waiter.wait(fd, timeout)
-            self._fd = self._waiter.got
-            if self._fd >= 0:
-                return
+        began = time.monotonic()
+        try:
+            if timeout <= GRACE:
+                time.sleep(GRACE)
+                if storage.lock_again(self._fd):
+                    return
+            else:
+                fd, self._fd = self._fd, -1
+                self._waiter.wait(fd, timeout)
+                self._fd = self._waiter.got
+                if self._fd >= 0:
+                    return
+        finally:
+            self.waited += time.monotonic() - began
         holder = mark.read_holder(self.names.lock)
         who = "another process"
         if holder:

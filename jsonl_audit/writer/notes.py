@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 __all__ = ["Notes"]
 
@@ -18,8 +18,8 @@ class Notes:
     def __init__(self, path: str) -> None:
         self._path = path
         self._kept: deque[str] = deque(maxlen=KEPT)
-        self.untold: deque[str] = deque(maxlen=KEPT)
-        """What the logger has not been told yet."""
+        self.untold: deque[str | Callable[[], None]] = deque(maxlen=KEPT)
+        """What the logger has not been told yet, and what else is put off to the same moment."""
         self.later = False
         """Somebody holds what a handler may wait for, and tells when that is over."""
 
@@ -33,11 +33,18 @@ class Notes:
 
         Not in the middle of a commit: a handler may append to this very log, wait for another thread, or raise.
         """
-        import logging  # only where there is something to say: most programs that append never load it
-
         while self.untold and not self.later:
+            try:
+                note = self.untold.popleft()
+            except IndexError:  # another thread told it
+                break
+            if not isinstance(note, str):
+                note()
+                continue
+            import logging  # only where there is something to say: most programs that append never load it
+
             with contextlib.suppress(Exception):  # a handler's failure is none of the log's
-                logging.getLogger("jsonl_audit").warning("%s: %s", self._path, self.untold.popleft())
+                logging.getLogger("jsonl_audit").warning("%s: %s", self._path, note)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kept)

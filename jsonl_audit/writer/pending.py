@@ -10,7 +10,7 @@ from jsonl_audit import record
 from jsonl_audit.errors import AuditError, StorageError
 from jsonl_audit.record import Body
 from jsonl_audit.writer.appender import Appender
-from jsonl_audit.writer.chain import Receipt
+from jsonl_audit.writer.chain import DroppedReceipt, Receipt
 from jsonl_audit.writer.tally import now_text
 
 __all__ = ["Pending", "Reads"]
@@ -56,6 +56,18 @@ class Pending:
         """The receipts of all events, given those of the ones that are not recorded."""
         rest = iter(others)
         return [self._recorded.get(number) or next(rest) for number in range(len(self.bodies))]
+
+    def told(self, error: AuditError) -> AuditError:
+        """The error for the caller, which says what is recorded all the same."""
+        if isinstance(error, StorageError):
+            error.done, error.attempted = tuple(self.receipts), self.attempted
+        return error
+
+    def dropped(self) -> list[Receipt]:
+        """The receipts of all events, where those that are not recorded never will be."""
+        ts = now_text()
+        gone = (body.id or record.new_id() for group in self.rest() for body in group)
+        return self.of_all(DroppedReceipt(0, ts, own.decode(), "") for own in gone)
 
     def failed(self, error: AuditError) -> None:
         """Takes over what an error says of the events that were to be recorded."""

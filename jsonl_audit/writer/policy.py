@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from jsonl_audit import record
 from jsonl_audit.errors import AuditError, ClosedError, LogError, StorageError, SyncError
 from jsonl_audit.record import Body
 from jsonl_audit.writer import registry
 from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.arrears import Arrears
 from jsonl_audit.writer.background import Background
-from jsonl_audit.writer.chain import DroppedReceipt, Receipt
+from jsonl_audit.writer.chain import Receipt
 from jsonl_audit.writer.pending import Pending
+from jsonl_audit.writer.space import Space
 from jsonl_audit.writer.tally import now_text
 from jsonl_audit.writer.transient import PAUSES, is_transient
 from jsonl_audit.writer.turn import WithinItselfError
@@ -55,6 +55,7 @@ class Policy:
         """How many events were ever held."""
         self.last_error: tuple[str, str] | None = None
         """What went wrong last, and when."""
+        self.space: Space | None = None
         self._appender = appender
         self._timeout = timeout
         self._background = Background(self.look_again, 2 * TRY_EVERY)
@@ -81,7 +82,7 @@ class Policy:
         if again is None:
             return pending.receipts
         if self.mode == "raise":
-            raise _told(again, pending)
+            raise pending.told(again)
         return self._in_order(lambda: self._handle(pending, again), pending)
 
     def commit(self, groups: Sequence[Sequence[Body]]) -> list[Receipt]:
@@ -115,8 +116,15 @@ class Policy:
         self._new_order()
         self._background = Background(self.look_again, 2 * TRY_EVERY)
         self.arrears.forget()
-        self.trouble = False
+        if self.space is not None:
+            self.space.forked()
+        self.trouble = self.space is not None and self.space.restricts
         return True
+
+    def restrict(self) -> None:
+        """From now on not every event is to be written."""
+        self.trouble = True
+        self._background.wake()
 
     def take_over(self) -> None:
         """Brings in what processes that are no more have left in their spill logs."""
@@ -187,6 +195,10 @@ class Policy:
 
     def _commit(self, pending: Pending) -> AuditError | None:
         """Has it recorded, with patience for errors that are over in a moment. Returns what stays in the way."""
+        refusal = self.space.refusal() if self.space is not None else None
+        if refusal is not None:
+            self._remember(refusal)
+            return refusal
         try:
             pending.commit(self._appender)
         except OPERATIONAL as error:
@@ -211,14 +223,17 @@ class Policy:
     def _within(self, pending: Pending, error: AuditError) -> list[Receipt]:
         """An event that comes in the middle of its own thread's call: it cannot wait, and it cannot be written."""
         if self.mode != "drop":
-            raise _told(error, pending)
+            raise pending.told(error)
         self.arrears.dropped.add(pending.left, error.message, None)
         self.trouble = True
-        return _dropped(pending)
+        return pending.dropped()
 
     # -- in trouble
 
     def _append(self, pending: Pending) -> list[Receipt]:
+        if self.space is not None and self.space.sheds(pending.bodies):
+            self.arrears.left_out.add(pending.left, "little space is left", None)
+            return pending.dropped()
         if self.trouble and self.mode in ("drop", "spill") and not (self._due() and self._recover()):
             if self._appender.closed:
                 pending.commit(self._appender)  # which says so
@@ -231,7 +246,7 @@ class Policy:
 
     def _handle(self, pending: Pending, error: AuditError) -> list[Receipt]:
         if self.mode == "raise":
-            raise _told(error, pending)
+            raise pending.told(error)
         self._trouble(error)
         if self.mode == "block":
             return self._block(pending, error)
@@ -274,7 +289,7 @@ class Policy:
     def _timed_out(self, pending: Pending, error: AuditError) -> AuditError:
         self.arrears.timed_out.add(pending.left, error.message, error.errno, since=pending.since)
         self._background.wake()
-        return _told(error, pending)
+        return pending.told(error)
 
     def _after_success(self, pending: Pending, error: AuditError | None = None) -> None:
         waited = time.monotonic() - pending.began
@@ -288,14 +303,14 @@ class Policy:
         self.arrears.dropped.add(pending.left, error.message, error.errno)
         if pending.attempted:
             self.arrears.doubt = pending
-        return _dropped(pending)
+        return pending.dropped()
 
     def _hold(self, pending: Pending, error: AuditError) -> list[Receipt]:
         try:
             receipts = self.arrears.hold(pending, error)
         except StorageError as lost:
             self._remember(lost)
-            raise _told(lost, pending) from lost.__cause__
+            raise pending.told(lost) from lost.__cause__
         self.spilled += pending.left
         return receipts
 
@@ -324,6 +339,8 @@ class Policy:
 
     def _look(self) -> bool:
         """What the background thread does in one turn; True if another one may follow at once."""
+        if self.space is not None:
+            self.space.look_again()
         return self.trouble and not self._closing and self._due() and not self._recover() and self._due()
 
     def _flush(self) -> None:
@@ -344,7 +361,13 @@ class Policy:
         Whatever stands in the way: what is held stays held, what is to be told stays to be told.
         """
         began = time.monotonic()
+        space = self.space
         try:
+            if space is not None:
+                self.arrears.shedding = space.shed and not self._closing
+                refusal = space.refusal()
+                if refusal is not None:
+                    raise refusal
             while not self.arrears.step():
                 if self.arrears.more and not all_of_it and time.monotonic() - began > PART:
                     return False
@@ -357,7 +380,8 @@ class Policy:
             self._not_before(max(TRY_EVERY, min(10 * took, 60 * TRY_EVERY)))
             self._background.wake()
             return False
-        self.trouble = len(self._places) > 1  # those who wait are not to be overtaken
+        # Those who wait are not to be overtaken.
+        self.trouble = len(self._places) > 1 or (space is not None and space.restricts)
         self._said = ""
         return True
 
@@ -371,16 +395,3 @@ class Policy:
         if self.trouble and not self._closing:
             with contextlib.suppress(Exception):
                 self.close()
-
-
-def _told(error: AuditError, pending: Pending) -> AuditError:
-    """The error for the caller, who is told what is recorded all the same."""
-    if isinstance(error, StorageError):
-        error.done, error.attempted = tuple(pending.receipts), pending.attempted
-    return error
-
-
-def _dropped(pending: Pending) -> list[Receipt]:
-    ts = now_text()
-    gone = (body for group in pending.rest() for body in group)
-    return pending.of_all(DroppedReceipt(0, ts, (body.id or record.new_id()).decode(), "") for body in gone)

@@ -72,7 +72,10 @@ class SharedTip(tips.Tip):
 
     def _ready(self) -> Active:
         now = time.time_ns()
-        self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=not 0 <= now - self.watched < tips.WATCH)
+        look = not 0 <= now - self.watched < tips.WATCH
+        self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=look)
+        if look and self.watch is not None:
+            self.watch(now)
         self.watched = now
         self.lock.new_mark()
         mark = self.lock.mark

@@ -51,6 +51,8 @@ class Tip:
         """What was appended through this object since it was opened; `records` counts those beyond one a commit."""
         self.wake: Callable[[], bool] = bool
         """Says that there is something to sync in the background; False where nobody will."""
+        self.watch: Callable[[int], None] | None = None
+        """Called with the time when the files are looked at, in the middle of a commit."""
         self._notes = notes
         self._seal_at = 0
         self._handed = False  # the system was given lines, and has not said that they are written
@@ -258,6 +260,8 @@ class Tip:
         active = self.active if self.active is not None and self.active.fd >= 0 else None
         if not 0 <= now - self.watched < WATCH and active is not None and not self.broken:
             self.watched = now
+            if self.watch is not None:
+                self.watch(now)
             self.broken = not (live.unchanged(self.names, active) and self.lock.is_the_file())
         if self.broken or self.disk.failed or active is None:
             self.lock.keep(self.settings.mode)
