@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -321,4 +322,10 @@ def holders(path: Path) -> bool:
     return storage.probe(str(path) + ".lock")
 
 
-__all__ = ["CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "holders"]
+def until_well(log: AuditLog) -> None:
+    """Returns when nothing is held or to be told any more: the background thread may be the one to do it."""
+    while log._policy.trouble:
+        time.sleep(0.001)
+
+
+__all__ = ["CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "holders", "until_well"]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from disk import Calls, Disk, chain
+from disk import Calls, Disk, chain, until_well
 
 from jsonl_audit import ClosedError, DroppedReceipt, EventError, Receipt, StorageError, WriteError, verify
 from jsonl_audit.writer import policy, transient
@@ -179,7 +179,7 @@ def test_block_waits_until_it_works(disk: Disk, calls: Calls) -> None:
         assert log.append("t", n=1).recorded
         assert len(log.append_many([{"n": 2}, {"n": 3}])) == 2
         assert left == [0]
-        assert not log._policy.trouble
+        until_well(log)
     assert numbers(disk) == [1, 2, 3]
 
 
@@ -345,8 +345,7 @@ def test_dropped_events_are_counted_and_told(disk: Disk, calls: Calls, dropping:
 def test_an_idle_program_tells_it_too(disk: Disk, calls: Calls, dropping: Any) -> None:
     dropping.append("t", n=1)
     calls.heal()
-    while dropping._policy.trouble:
-        time.sleep(0.005)
+    until_well(dropping)
     assert control(disk, "audit.lost")[0]["count"] == 1
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from disk import Calls, Disk, chain
+from disk import Calls, Disk, chain, until_well
 
 from jsonl_audit import AuditLog, EventTooLargeError, SpilledReceipt, StorageError, query, verify
 from jsonl_audit.segment import Names
@@ -247,8 +247,7 @@ def test_an_idle_program_recovers_too(disk: Disk, calls: Calls, elsewhere: Path)
     hold(disk, calls)
     log.append("t", n=1)
     calls.heal()
-    while log._policy.trouble:
-        time.sleep(0.005)
+    until_well(log)
     assert numbers(disk) == [1]
     log.close()
 
@@ -294,7 +293,7 @@ def test_close_leaves_what_is_held_to_the_next(disk: Disk, calls: Calls, elsewhe
     assert any("still held" in note for note in log.notes)
     calls.heal()
     with spilling(disk, elsewhere) as log:
-        assert not log._policy.trouble
+        until_well(log)
         log.append("t", n=2)
     assert numbers(disk) == [1, 2]
     assert chain(disk).events[0]["id"] == receipt.id
@@ -515,7 +514,7 @@ def test_a_spill_log_that_cannot_be_read_does_not_stop_the_log_for_ever(
     broken[0] = str(elsewhere)
     for _ in range(arrears.GIVE_UP):
         log.flush()
-    assert not log._policy.trouble
+    until_well(log)
     assert log.append("t", n=2).recorded
     calls.heal()
     log.close()

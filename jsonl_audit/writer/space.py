@@ -113,7 +113,7 @@ class Space:
         self._appender = appender
         self._thresholds = thresholds
         self._on_space = on_space
-        self._restrict = restrict
+        self._restrict = weakref.WeakMethod(restrict)  # what has this is not to be kept by it
         self._looking = threading.Lock()
         self._next = 0
         self._next_bytes = 0
@@ -205,8 +205,9 @@ class Space:
                 if crossed or threshold.action == "purge":
                     self._act(threshold, free, total)
         self.shed, self.suspended = shed, suspended
-        if shed or suspended:
-            self._restrict()
+        restrict = self._restrict()
+        if (shed or suspended) and restrict is not None:
+            restrict()
 
     def _note(self, threshold: Threshold, free: int, total: int) -> None:
         limit = threshold.size(total)
