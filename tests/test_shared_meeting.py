@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -221,3 +222,18 @@ def test_each_may_have_its_own_thread_that_takes_its_commits_along(disk: Disk) -
     there = found(disk)
     assert set(Counter(record["who"] for record in there.events).values()) == {15}
     assert len(there.events) == 4 * 5 * 15
+
+
+@pytest.mark.xfail(strict=True, reason="whoever comes second is refused")
+def test_a_folder_that_another_process_makes_in_the_same_moment(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.mkdir
+
+    def mkdir(path: str, mode: int = 0o777) -> None:
+        real(path, mode)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    within = Disk(disk.folder / "a" / "b")
+    with sharing(within) as log:
+        log.append("t", who="parent", n=0)
+    assert len(found(within).events) == 1
