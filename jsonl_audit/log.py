@@ -84,6 +84,11 @@ class AuditLog:
     (2, True, True)
     """
 
+    _tells = frozenset(
+        ("max_bytes", "fsync", "sync_interval", "on_error", "backup_count", "line_limit", "redact", "mode")
+    )
+    """Which of its settings the log tells, and every change of."""
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -117,7 +122,18 @@ class AuditLog:
         self._line_limit = line_limit - HELD_ROOM if spills else line_limit
         if lock_timeout is None:
             lock_timeout = SHARED_TIMEOUT if shared else 0.0
-        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count)
+        told = {
+            "max_bytes": max_bytes or None,
+            "fsync": fsync,
+            "sync_interval": sync_interval,
+            "on_error": on_error,
+            "backup_count": backup_count,
+            "line_limit": line_limit,
+            "redact": redact,
+            "mode": f"{mode:04o}",
+        }
+        told = {name: value for name, value in told.items() if name in self._tells}
+        settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count, told)
         names = Names.of(path)
         self._appender = Appender(names, settings)
         arrears = Arrears(self._appender, SpillPlace(names, spill_path) if spills else None, _lines)

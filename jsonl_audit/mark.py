@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,7 +19,7 @@ from blake3 import blake3
 from jsonl_audit import storage
 from jsonl_audit.segment import Floor
 
-__all__ = ["Mark", "read", "read_holder", "write_holder"]
+__all__ = ["Mark", "program_name", "read", "read_holder", "write_holder"]
 
 LENGTH = 1024
 """Of each of the two lines, in bytes, LF included."""
@@ -46,10 +46,14 @@ class Mark:
     """The highest seq that had been acknowledged when the sync failed."""
     fsync: str = "always"
     """The mode that the writer ran in: whether records behind `synced` may have been acknowledged."""
+    settings: dict[str, Any] | None = field(default=None, hash=False)
+    """The newest that are recorded in the chain; None where they stand in the segment's header, or are not known."""
 
     def encode(self) -> bytes:
         """The line of this mark."""
         body = orjson.dumps(asdict(self))
+        if len(body) > LENGTH - 80:  # it has to fit, and the chain has them too
+            body = orjson.dumps({**asdict(self), "settings": None})
         text = b'%b,"check":"%b"}' % (body[:-1], blake3(body).hexdigest().encode())
         return text.ljust(LENGTH - 1) + b"\n"
 
@@ -75,6 +79,8 @@ class Mark:
             return None
         numbers = (mark.segment, mark.synced, mark.acknowledged, device, inode)
         texts = (mark.boot, mark.log, mark.hash, mark.fsync)
+        if not isinstance(mark.settings, dict | None):
+            return None
         if all(type(n) is int and n >= 0 for n in numbers) and all(type(text) is str for text in texts):
             return mark
         return None
@@ -106,9 +112,15 @@ def read_holder(path: str) -> dict[str, Any]:
 def write_holder(fd: int, *, shared: bool = False) -> None:
     """Says in the lock file that this process holds it; where the log is shared, that it was the last to open it."""
     since = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    # Its name alone: an argument may be a secret, and would come to stand in other people's error messages.
-    program = os.path.basename(sys.argv[0] if sys.argv else "") or "python"
-    program = program.encode("utf-8", "backslashreplace").decode()  # a name may be any bytes
-    holder = {"pid": os.getpid(), "host": platform.node(), "program": program[:200], "since": since, "shared": shared}
+    holder = {"pid": os.getpid(), "host": platform.node(), "program": program_name(), "since": since, "shared": shared}
     text = orjson.dumps(holder, default=str, option=orjson.OPT_NON_STR_KEYS)
     storage.overwrite(fd, LENGTH, text[: LENGTH - 1].ljust(LENGTH - 1) + b"\n")
+
+
+def program_name() -> str:
+    """The name of the program that this process runs.
+
+    Its name alone: an argument may be a secret, and would come to stand in other people's error messages.
+    """
+    program = os.path.basename(sys.argv[0] if sys.argv else "") or "python"
+    return program.encode("utf-8", "backslashreplace").decode()[:200]  # a name may be any bytes

@@ -24,7 +24,7 @@ from jsonl_audit.batches import Batches, State
 from jsonl_audit.errors import NewerFormatError
 from jsonl_audit.lines import Lines, Long, Nuls, hole_in, unconverted
 from jsonl_audit.links import CLOCK_BACKWARDS, Link, broken_link
-from jsonl_audit.segment import Floor, Header, parse_header
+from jsonl_audit.segment import Floor, Header, parse_header, settings_of
 
 __all__ = ["WINDOW", "Damage", "Link", "Nuls", "Walk", "hole_in"]
 
@@ -65,7 +65,8 @@ class Walk:
     After `finish`: `end` is the offset of the end of the last committed record, `last` its link, `records` how many
     there are; `torn` is None, ``"piece"``, ``"batch"`` or ``"hole"``, beginning at `torn_at`; `damage` lists places,
     `damaged` counts them; `void_lines` counts whole records behind a hole and `void_last` is the highest seq of them;
-    `header` is the first line if it is one; `floor` that of the newest purge record. `first` is the first record and
+    `header` is the first line if it is one; `floor` that of the newest purge record, `settings` the
+    newest that are recorded. `first` is the first record and
     stands in line `first_line`; `begins` says whether any line begins as a record does. A strict walk also counts in
     `clamped` the records that carry the clock's own reading.
     """
@@ -95,6 +96,7 @@ class Walk:
         self.header: Header | None = None
         self.newer: NewerFormatError | None = None
         self.floor: Floor | None = None
+        self.settings: dict[str, Any] | None = None
         self.damage: list[Damage] = []
         self.damaged = 0
         self.torn: str | None = None
@@ -299,20 +301,23 @@ class Walk:
         except NewerFormatError as error:
             self.newer = error
         if self.header is not None:
-            self.floor = self.header.purged
+            self.floor, self.settings = self.header.purged, self.header.settings
 
     def _control(self, line: bytes) -> None:
         """What a line that is right says of the log itself."""
-        purged = self._batches.open is None and record.type_of(line) == "audit.purged"
-        if not purged and (self._lawful is None or b'"clock":' not in line):
+        kind = "" if self._batches.open is not None else record.type_of(line)
+        own = kind in ("audit.purged", "audit.settings")
+        if not own and (self._lawful is None or b'"clock":' not in line):
             return
         try:
             members = record.decode(line)
         except ValueError:  # a right hash over what is no JSON: a walk that is not strict lets it pass
             return
         self.clamped += "clock" in members
-        if purged:
-            details = members.get("details")
+        details = members.get("details")
+        if kind == "audit.settings":
+            self.settings = settings_of(details) or self.settings
+        elif own:
             self.floor = Floor.parse(details.get("through") if isinstance(details, dict) else None) or self.floor
 
     def _linked(self, line: bytes, link: Link) -> bool:

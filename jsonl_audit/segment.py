@@ -28,6 +28,7 @@ __all__ = [
     "header_details",
     "is_sealed_name",
     "parse_header",
+    "settings_of",
 ]
 
 FORMAT = 1
@@ -260,6 +261,8 @@ class Header:
     writer: str = ""
     lost: tuple[int, int] | None = None
     """First and last seq of acknowledged records that the segment before lost: an ``audit.lost`` record is due."""
+    settings: dict[str, Any] | None = field(default=None, hash=False)
+    """Those that the log was written with when the segment was begun, where they are known."""
 
 
 def header_details(
@@ -271,6 +274,7 @@ def header_details(
     purged: Floor | None = None,
     active_missing: bool = False,
     lost: tuple[int, int] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`details` of the header of a new segment."""
     details: dict[str, Any] = {"format": FORMAT, "log": log, "segment": segment, "writer": writer}
@@ -281,6 +285,8 @@ def header_details(
         details["purged"] = purged.to_dict()
     if lost is not None:
         details["lost"] = list(lost)
+    if settings is not None:
+        details["settings"] = settings
     return details
 
 
@@ -322,7 +328,14 @@ def parse_header(line: bytes) -> Header | None:
         active_missing=details.get("active") == "missing",
         writer=str(details.get("writer", "")),
         lost=_two_seqs(details.get("lost")),
+        settings=settings_of(details),
     )
+
+
+def settings_of(details: Any) -> dict[str, Any] | None:
+    """The settings that the details of a header, or of an ``audit.settings`` record, tell; None if they tell none."""
+    found = details.get("settings") if isinstance(details, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _two_seqs(value: Any) -> tuple[int, int] | None:

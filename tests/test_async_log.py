@@ -121,6 +121,7 @@ def test_it_is_the_twin_of_the_log(path: Path) -> None:
             assert (await log.verify_integrity()).total == 11
             assert log.path == str(path)
             assert log.notes == ()
+            assert log.stats().appended == 9
             assert "closed" not in repr(log)
         assert "closed" in repr(log)
         assert (log.last_seq, len(await log.tail(100))) == (11, 9)

@@ -34,6 +34,12 @@ def fsync(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def numbers(disk: Disk) -> list[int | None]:
+    """Those of the active segment's events; None for its header. Changes of settings are left out."""
+    records = [json.loads(line) for line in disk.lines()]
+    return [record.get("n") for record in records if record["type"] != "audit.settings"]
+
+
 def begun(disk: Disk, fsync: str = "never") -> AuditLog:
     log = disk.open(fsync=fsync, sync_interval=60)
     for n in range(3):
@@ -93,7 +99,7 @@ def test_a_file_that_was_deleted_has_a_successor(disk: Disk, fsync: str) -> None
     with disk.open() as again:
         assert "segment 1 is not here" in " ".join(again.notes)
         again.append("t", n=12)
-    assert [json.loads(line).get("n") for line in disk.lines()] == [None, 10, 11, 12]
+    assert numbers(disk) == [None, 10, 11, 12]
     assert json.loads(disk.lines()[0])["details"]["segment"] == 2
 
 
@@ -107,7 +113,7 @@ def test_a_folder_that_was_removed_is_made_anew(disk: Disk, fsync: str) -> None:
     log.close()
     with disk.open() as again:
         again.append("t", n=12)
-    assert [json.loads(line).get("n") for line in disk.lines()] == [None, 10, 11, 12]
+    assert numbers(disk) == [None, 10, 11, 12]
 
 
 def test_a_file_cut_at_any_place_is_sealed_with_what_was_chained(disk: Disk, tmp_path: Path) -> None:
@@ -125,7 +131,7 @@ def test_a_file_cut_at_any_place_is_sealed_with_what_was_chained(disk: Disk, tmp
         assert mine.sealed()[0].read_bytes() == content[:size]
         with mine.open() as again:
             again.append("t", n=11)
-        assert [json.loads(line).get("n") for line in mine.lines()] == [None, 10, 11]
+        assert numbers(mine) == [None, 10, 11]
 
 
 def test_a_file_replaced_by_a_copy_of_itself_goes_on_as_one_log(disk: Disk, fsync: str) -> None:
@@ -271,7 +277,7 @@ def test_a_reopened_segment_that_was_cut_before_it_was_walked(disk: Disk) -> Non
         assert header["details"]["previous"]["last_seq"] == 201
         with mine.open() as again:
             again.append("t", n=1000)
-        assert [json.loads(line).get("n") for line in mine.lines()] == [None, 999, 1000]
+        assert numbers(mine) == [None, 999, 1000]
 
 
 def test_a_reopened_segment_that_is_cut_just_when_it_is_to_be_sealed(

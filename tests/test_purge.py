@@ -101,6 +101,8 @@ def test_every_later_header_and_the_lock_file_repeat_how_far(disk: Disk) -> None
 def test_the_record_is_on_the_disk_before_any_file_goes(disk: Disk, calls: Calls, fsync: str) -> None:
     made(disk)
     with disk.open(fsync=fsync, sync_interval=3600) as log:
+        log.append("t")
+        log.flush()
         calls.clear()
         log.purge(keep=2, reason="x")
         made_calls = [name for name, _ in calls.made if name in CHANGING]

@@ -18,6 +18,7 @@ from jsonl_audit.writer.chain import Receipt
 
 if TYPE_CHECKING:
     from jsonl_audit.verifier import Report
+    from jsonl_audit.writer.stats import Stats
 
 __all__ = ["AsyncAuditLog"]
 
@@ -158,6 +159,12 @@ class AsyncAuditLog:
     def head(self) -> str:
         """hash of the newest record that this object knows of."""
         return self._last[1]
+
+    def stats(self) -> Stats:
+        """As :meth:`AuditLog.stats`, at once: it waits for nothing. Raises ClosedError before the log is open."""
+        if self._log is None:
+            raise ClosedError("the log is not open; open it by `async with` or AsyncAuditLog.open", path=self.path)
+        return self._log.stats()
 
     # -- writing
 

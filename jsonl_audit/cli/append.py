@@ -16,7 +16,7 @@ from jsonl_audit.cli.parse import BadLineError, parse_object
 from jsonl_audit.cli.shape import Shape, unparsed
 from jsonl_audit.cli.stdin import Line, lines_of, reader_of_stdin
 from jsonl_audit.cli.streams import Output, Progress, ReaderGoneError, on_terminal, say
-from jsonl_audit.cli.writing import open_log, writing_options
+from jsonl_audit.cli.writing import open_log, settled, writing_options
 from jsonl_audit.errors import EventError, StorageError
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def command(path: str | None, **options: Any) -> int:
     alone = bool(about_one) or options["type"] is not None
     one = event_of(options) if alone and not about_lines else None
     out = Output() if options["receipts"] else None
-    with open_log(log_path(path), **writing) as log:
+    where = log_path(path)
+    writing = settled(where, writing)
+    with open_log(where, **writing) as log:
         if one is not None:
             _give(out, log.append(one), None)
             return _flush(out)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
+import orjson
 
 from jsonl_audit.cli.colours import Paint, wanted
 from jsonl_audit.cli.options import color_option, log_path, path_argument
@@ -61,6 +62,9 @@ def _show(found: Info, out: Output, paint: Paint) -> None:
     facts.append(("size", f"{human_size(found.size)} in {count:,} segment{'s' * (count != 1)}"))
     if found.head is not None:
         facts.append(("head", found.head))
+    if found.settings is not None:
+        told = (f"{name}={_value(value)}" for name, value in found.settings.items())
+        facts.append(("settings", visible(" ".join(told))))
     for name, value in facts:
         out.line(f"{paint.dim(padded(name, 10))} {value}")
     out.line("")
@@ -78,6 +82,10 @@ def _show(found: Info, out: Output, paint: Paint) -> None:
         _columns(kinds, out, paint, right=(0,))
         if len(counted) > _SHOWN_TYPES:
             out.line(paint.dim(f"and {len(counted) - _SHOWN_TYPES:,} types more: --json has them all"))
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _columns(rows: Sequence[tuple[str, ...]], out: Output, paint: Paint, *, right: tuple[int, ...]) -> None:

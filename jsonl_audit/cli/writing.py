@@ -15,7 +15,7 @@ from jsonl_audit.cli.options import size
 if TYPE_CHECKING:
     from jsonl_audit.log import AuditLog
 
-__all__ = ["lock_option", "open_log", "writing_options"]
+__all__ = ["lock_option", "open_log", "settled", "writing_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 LOCK_TIMEOUT = 10.0
@@ -34,15 +34,15 @@ def writing_options(command: _Command) -> _Command:
     """--fsync, --max-bytes, --line-limit, --lock-timeout."""
     options = [
         click.option(
-            "--fsync", type=click.Choice(["always", "interval", "never"]), default="always", show_default=True,
+            "--fsync", type=click.Choice(["always", "interval", "never"]), show_default="the log's own, else always",
             help="When a record counts as recorded: on disk; on disk within a second; written.",
         ),
         click.option(
-            "--max-bytes", type=size, default="100MiB", show_default=True, metavar="SIZE",
+            "--max-bytes", type=size, show_default="the log's own, else 100MiB", metavar="SIZE",
             help="Seal a segment before it grows past this; 0: never. 64KiB, 100MB, 1GiB.",
         ),
         click.option(
-            "--line-limit", type=size, default="32KiB", show_default=True, metavar="SIZE",
+            "--line-limit", type=size, show_default="the log's own, else 32KiB", metavar="SIZE",
             help="The longest line; 16MiB at most. What is longer is refused.",
         ),
         lock_option,
@@ -50,6 +50,30 @@ def writing_options(command: _Command) -> _Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def settled(path: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, with what was not said taken from the settings that the log itself tells.
+
+    So that an event appended from a shell, beside a service or between two runs of it, is no change of settings.
+    """
+    from jsonl_audit.errors import AuditError
+    from jsonl_audit.reader import recorded_settings
+
+    try:
+        known = recorded_settings(path)
+    except AuditError:  # no log yet, or none: opening it says so
+        known = {}
+    own = {name: value for name, value in known.items() if name in _USABLE and _USABLE[name](value)}
+    return {name: {**_ELSE, **own}.get(name) if value is None else value for name, value in options.items()}
+
+
+_ELSE = {"fsync": "always", "max_bytes": 100 * 2**20, "line_limit": 32 * 2**10}
+_USABLE: dict[str, Callable[[Any], bool]] = {  # what a log tells is somebody's file
+    "fsync": lambda value: value in ("always", "interval", "never"),
+    "max_bytes": lambda value: value is None or (type(value) is int and value >= 0),
+    "line_limit": lambda value: type(value) is int and 1024 <= value <= 16 * 2**20,
+}
 
 
 class _Saying(logging.Handler):
@@ -68,12 +92,17 @@ def open_log(path: str, **options: Any) -> Iterator[AuditLog]:
     from jsonl_audit.errors import AuditError
     from jsonl_audit.log import AuditLog
 
+    class Guest(AuditLog):
+        """Of its settings the log tells those that the command line can say."""
+
+        _tells = frozenset(_ELSE)
+
     logger, saying = logging.getLogger("jsonl_audit"), _Saying()
     propagated, logger.propagate = logger.propagate, False
     logger.addHandler(saying)
     try:
         try:
-            log = AuditLog(path, shared=True, **options)
+            log = Guest(path, shared=True, **options)
         except AuditError:
             raise
         except ValueError as error:

@@ -8,6 +8,7 @@ from jsonl_audit.reader.get import get, get_line
 from jsonl_audit.reader.info import Info, SegmentInfo, info
 from jsonl_audit.reader.notices import Notice, ReadWarning
 from jsonl_audit.reader.query import query, query_lines, tail, tail_lines
+from jsonl_audit.reader.recorded import recorded_settings
 
 __all__ = [
     "Filters",
@@ -22,6 +23,7 @@ __all__ = [
     "info",
     "query",
     "query_lines",
+    "recorded_settings",
     "tail",
     "tail_lines",
 ]

@@ -12,6 +12,7 @@ from jsonl_audit.content import Content
 from jsonl_audit.reader import notices
 from jsonl_audit.reader.ends import looks_like_a_record
 from jsonl_audit.reader.notices import Notice, Tell
+from jsonl_audit.reader.recorded import newest_settings
 from jsonl_audit.reader.segments import Opened, Segments
 from jsonl_audit.reader.windows import windows
 from jsonl_audit.snapshot import Snapshot, resolve
@@ -55,6 +56,8 @@ class Info:
     """hash of the newest record."""
     purged_through: int | None = None
     """The seq up to which records were purged."""
+    settings: dict[str, Any] | None = None
+    """Those that it was last written with, as far as it tells them."""
     records: int | None = None
     """How many records are here, the engine's own included; None if types were not counted."""
     types: dict[str, int] | None = None
@@ -86,7 +89,7 @@ def info(path: str | os.PathLike[str], *, types: bool = True, on_damage: Tell | 
     with Snapshot(resolve(path)) as snapshot:
         segments = Segments(snapshot, tell)
         segments.tell_of_active()
-        found = Info(snapshot.names.path)
+        found = Info(snapshot.names.path, settings=newest_settings(segments))
         for opened in segments.walk():
             header = opened.segment.header
             if header is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from jsonl_audit import mark, record
 from jsonl_audit.content import Content
@@ -148,6 +149,13 @@ class Segments:
             stop = min(on_disk, content.size) if failed else content.size  # behind a failed sync nothing counts
             end = ends.committed_end(content, 0, stop, on_disk=on_disk)
         return Opened(segment, content, end, following, keep=active is not None)
+
+    def settings_on_disk(self, opened: Opened) -> tuple[int, dict[str, Any] | None]:
+        """Up to which byte of a segment the mark knows whether it tells a change of settings, and that change."""
+        if opened.content is not self._active:
+            return 0, None
+        synced, _ = self._on_disk(opened.content, opened.segment.header)
+        return (synced, self._mark.settings) if synced and self._mark is not None else (0, None)
 
     def _on_disk(self, content: Content, header: Header | None) -> tuple[int, bool]:
         """How far the mark says that the active file is on the disk, and whether a sync failed behind that.

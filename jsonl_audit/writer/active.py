@@ -37,9 +37,9 @@ class Active:
     """
 
     __slots__ = (
-        "_lines", "block", "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key", "log",
-        "lost", "low", "own", "pending", "pending_bytes", "segment", "seq", "size", "successor", "synced",
-        "synced_head", "timed", "ts", "us", "walk",
+        "_lines", "block", "changed", "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key",
+        "log", "lost", "low", "own", "pending", "pending_bytes", "segment", "seq", "settings", "size", "successor",
+        "synced", "synced_head", "timed", "ts", "us", "walk",
     )  # fmt: skip
 
     def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
@@ -55,6 +55,10 @@ class Active:
         self.us = instants.micros(self.ts)
         self.size = size
         self.floor = floor
+        self.settings = header.settings
+        """The newest that are known: the next header repeats them."""
+        self.changed: dict[str, Any] | None = None
+        """Those of them that a record of this segment, behind its header, told."""
         self.lost = header.lost if link.seq == header.seq else None
         """First and last seq of acknowledged records that the segment before lost; None once a record says so."""
         self.own = 0
@@ -92,6 +96,16 @@ class Active:
         """Whether anything stands in it but the header, and what the engine has to say right behind that."""
         return self.seq > self.first_seq + self.own
 
+    def purged(self, floor: Floor | None) -> None:
+        """Says how far a record of the segment, or the mark, says that the log was purged. It never goes back."""
+        if floor is not None and (self.floor is None or self.floor.segment < floor.segment):
+            self.floor = floor
+
+    def tells(self, settings: dict[str, Any] | None) -> None:
+        """Says that the newest settings, as the segment tells them, are these; None where it tells none."""
+        if settings is not None and settings != self.settings:
+            self.settings = self.changed = settings
+
     def new_walk(self) -> Walk:
         """A walk from the segment's start, for its digest."""
         return Walk(strict=False, known=self.size, digest=True, times=True)
@@ -109,7 +123,8 @@ class Active:
     def walked(self, walk: Walk) -> None:
         """Takes over from a walk that has come to the end of what is committed."""
         self.hasher = walk.hasher()
-        self.floor = walk.floor or self.floor
+        self.purged(walk.floor)
+        self.tells(walk.settings)
         self.walk = None
         if walk.time is not None:
             self.low, self.high = walk.time
@@ -224,7 +239,7 @@ class Active:
         walk = Walk(link=Link(record.seq_of(data) - 1, prev, ""), strict=False, times=own_times)
         walk.feed(data)
         walk.finish()
-        self.floor = walk.floor or self.floor
+        self.purged(walk.floor)
         if own_times and walk.time is not None:
             self.timed = None if self.timed is None else self.timed + walk.timed
             self.low, self.high = min(self.low, walk.time[0]), max(self.high, walk.time[1])

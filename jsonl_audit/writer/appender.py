@@ -18,7 +18,7 @@ from jsonl_audit.errors import ClosedError, StorageError
 from jsonl_audit.record import Body
 from jsonl_audit.scan import Link
 from jsonl_audit.segment import Names
-from jsonl_audit.writer import registry, settle
+from jsonl_audit.writer import purge, registry, settle
 from jsonl_audit.writer import tip as tips
 from jsonl_audit.writer.active import DIGEST_BLOCK, Active
 from jsonl_audit.writer.background import Background
@@ -289,7 +289,7 @@ class Appender:
         Raises WriteError, SyncError with nothing removed; ClosedError, LockedError.
         """
         self._must_be_open()
-        return self._tip.purge(keep, reason)
+        return purge.purge(self._tip, self._tip.tell(), keep, reason, self.notes)
 
     @property
     @in_turn

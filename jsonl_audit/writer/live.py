@@ -128,6 +128,7 @@ def _successor(
         previous,
         now=now,
         floor=active.floor,
+        settings=active.settings,
         active_missing=missing,
         lost=active.lost or lost,  # a record that is still due is the first of a segment: nothing else is in it
     )
@@ -179,7 +180,9 @@ def adopt(active: Active, walk: Walk) -> None:
     seq, head, ts = walk.last
     active.wrote(data, Receipt(seq, ts, "", head), instants.micros(ts))
     active.timed = None if active.timed is None else active.timed + walk.timed
-    active.floor, active.lost = walk.floor or active.floor, None
+    active.lost = None
+    active.purged(walk.floor)
+    active.tells(walk.settings)
     if walk.time is not None:
         active.low, active.high = min(active.low, walk.time[0]), max(active.high, walk.time[1])
 

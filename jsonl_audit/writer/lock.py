@@ -206,6 +206,7 @@ class Lock:
             failed=failed,
             acknowledged=active.seq if failed else 0,
             fsync=fsync,
+            settings=active.changed,
         )
         text = found.encode()
         storage.overwrite(self._fd, 0, text)

@@ -45,8 +45,7 @@ def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes) -> lis
     if due.segments:
         tip.control(active, "audit.purged", due.details(reason))
         active = tip.ready()  # it may be another by now
-        if active.floor is None or active.floor.segment < due.floor.segment:
-            active.floor = due.floor
+        active.purged(due.floor)
     if not _marked(tip, active):
         tip.disk.mark(active)
         if not _marked(tip, active):

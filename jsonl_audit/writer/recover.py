@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 from jsonl_audit import storage
 from jsonl_audit.content import Content
@@ -36,8 +37,18 @@ class Opening:
     """What was found that a person should know, a sentence each."""
 
 
-def open_log(names: Names, mark: Mark | None, disk: Durable, *, mode: int, now: int) -> Opening:
+def open_log(
+    names: Names,
+    mark: Mark | None,
+    disk: Durable,
+    *,
+    mode: int,
+    now: int,
+    settings: dict[str, Any] | None = None,
+) -> Opening:
     """Opens the log for appending; the lock is held. `now` is in microseconds since 1970.
+
+    `settings` are what the header of a new log tells.
 
     Raises NotALogError, NewerFormatError, WrongLogError with nothing written; SyncError, after which the mark says so
     and opening again goes on without what could not be synced; OSError.
@@ -53,13 +64,14 @@ def open_log(names: Names, mark: Mark | None, disk: Durable, *, mode: int, now: 
         return _existing(names, mark, disk, sealed, notes, mode, now)
     if sealed:
         newest = place.newest_sealed(sealed, mark.log if mark else None, notes)
-        successor = rotate.Successor(*_after(*newest), now=now, active_missing=True)
+        log, segment, link, previous, told = _after(*newest)
+        successor = rotate.Successor(log, segment, link, previous, now=now, active_missing=True, settings=told)
         notes.append("the active file was removed: the log goes on from the newest sealed segment, and says so")
     elif mark is not None:
-        successor = rotate.first_segment(now, active_missing=True)
+        successor = rotate.first_segment(now, settings, active_missing=True)
         notes.append("the active file was removed and nothing is sealed: a new log begins, and says so")
     else:
-        successor = rotate.first_segment(now)
+        successor = rotate.first_segment(now, settings)
     rotate.write_next(names, successor, mode)
     return Opening(rotate.begin(names, successor, mode), notes)
 
@@ -127,7 +139,9 @@ def _same_boot(fd: int, header: Header, mark: Mark | None) -> Active | None:
     walk.finish()
     if walk.torn or walk.damaged or walk.last is None:
         return None
-    return _known(Active(fd, header, walk.last, walk.end, walk.floor or mark.purged or header.purged), mark)
+    active = _known(Active(fd, header, walk.last, walk.end, walk.floor or mark.purged or header.purged), mark)
+    active.tells(walk.settings)
+    return active
 
 
 def _known(active: Active, mark: Mark | None) -> Active:
@@ -138,6 +152,7 @@ def _known(active: Active, mark: Mark | None) -> Active:
         and place.link_before(active.fd, mark.synced, mark.hash) is not None
     ):
         active.synced, active.synced_head = mark.synced, mark.hash
+        active.tells(mark.settings)
     return active
 
 
@@ -196,7 +211,14 @@ def _seal_as_it_is(
     # A record that was due in this segment and never came is due in the next.
     lost = header.lost if walk.last.seq == header.seq and header.lost else _lost(walk, mark)
     successor = rotate.Successor(
-        header.log, header.segment + 1, walk.last, previous, now=now, floor=walk.floor, lost=lost
+        header.log,
+        header.segment + 1,
+        walk.last,
+        previous,
+        now=now,
+        floor=walk.floor,
+        lost=lost,
+        settings=walk.settings,
     )
     rotate.write_next(names, successor, mode)
     rotate.move_aside(names, previous.name)
@@ -241,8 +263,8 @@ def check_foreign(names: Names) -> None:
         pass
 
 
-def _after(header: Header, path: str) -> tuple[str, int, Link, Previous]:
-    """What comes after the sealed segment at `path`: log, number, link and what to say of it, all of it walked."""
+def _after(header: Header, path: str) -> tuple[str, int, Link, Previous, dict[str, Any] | None]:
+    """What comes after the sealed segment at `path`: log, number, link, what to say of it, settings; all walked."""
     walk = Walk(strict=False, digest=True, times=True)
     with Content(path) as content:
         for data in content.blocks():
@@ -266,7 +288,7 @@ def _after(header: Header, path: str) -> tuple[str, int, Link, Previous]:
         damaged=walk.damaged,
         timed=None if walk.damaged else walk.timed,
     )
-    return header.log, header.segment + 1, walk.last, previous
+    return header.log, header.segment + 1, walk.last, previous, walk.settings
 
 
 def _has_content(path: str) -> bool:

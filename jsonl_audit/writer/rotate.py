@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 from jsonl_audit import instants, record, storage
 from jsonl_audit.errors import SealError, SyncError
@@ -43,9 +44,17 @@ class Successor:
         floor: Floor | None = None,
         active_missing: bool = False,
         lost: tuple[int, int] | None = None,
+        settings: dict[str, Any] | None = None,
     ) -> None:
         details = header_details(
-            log, segment, previous, writer=WRITER, purged=floor, active_missing=active_missing, lost=lost
+            log,
+            segment,
+            previous,
+            writer=WRITER,
+            purged=floor,
+            active_missing=active_missing,
+            lost=lost,
+            settings=settings,
         )
         told = instants.text(now)
         ts = max(told, link.ts)
@@ -64,10 +73,16 @@ class Successor:
         return found
 
 
-def first_segment(now: int, *, active_missing: bool = False) -> Successor:
+def first_segment(now: int, settings: dict[str, Any] | None, *, active_missing: bool = False) -> Successor:
     """The header of a new log."""
     return Successor(
-        record.new_id().decode(), 1, Link(0, record.ZERO, ""), None, now=now, active_missing=active_missing
+        record.new_id().decode(),
+        1,
+        Link(0, record.ZERO, ""),
+        None,
+        now=now,
+        active_missing=active_missing,
+        settings=settings,
     )
 
 
@@ -104,14 +119,26 @@ def move_aside(names: Names, sealed: str) -> None:
     _sync_names(names)
 
 
-def seal(names: Names, active: Active, *, mode: int, now: int) -> tuple[str, Successor]:
+def seal(
+    names: Names, active: Active, *, mode: int, now: int, settings: dict[str, Any] | None = None
+) -> tuple[str, Successor]:
     """Steps 2, 3 and 4 for an active segment that is synced and walked. Returns its new path, and what comes next.
+
+    `settings` are what the next header tells.
 
     Raises SealError: then the active file is as it was. Raises SyncError: then opening finds out which names exist.
     """
     try:
         previous = active.previous(names, now)
-        successor = Successor(active.log, active.segment + 1, active.link, previous, now=now, floor=active.floor)
+        successor = Successor(
+            active.log,
+            active.segment + 1,
+            active.link,
+            previous,
+            now=now,
+            floor=active.floor,
+            settings=settings,
+        )
         write_next(names, successor, mode)
         if not storage.OPEN_FILES_MOVE:
             active.close()

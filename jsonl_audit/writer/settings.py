@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["Settings"]
 
@@ -17,3 +17,5 @@ class Settings(NamedTuple):
     mode: int = 0o600
     shared: bool = False
     backup_count: int = 0
+    told: dict[str, Any] | None = None
+    """What the log is to say of it; None for nothing."""

@@ -109,8 +109,8 @@ class SharedTip(tips.Tip):
             return
         if active.synced < mark.synced:
             active.synced, active.synced_head = mark.synced, mark.hash
-        if mark.purged is not None and (active.floor is None or active.floor.segment < mark.purged.segment):
-            active.floor = mark.purged
+        active.purged(mark.purged)
+        active.tells(mark.settings)
 
     def mark(self, active: Active) -> None:
         """Leaves the mark, unless another process has the lock, or left a better one."""
@@ -231,6 +231,7 @@ def _following(names: Names, active: Active) -> Active | None:
         if _goes_on(header, active):
             following = Active(fd, header, Link(header.seq, line[-67:-3].decode(), header.ts), header.size, None)
             following.floor = header.purged or active.floor
+            following.settings = header.settings or active.settings
             following.began(line)
             following.synced, following.synced_head = following.size, following.head  # whoever put it there saw to that
             storage.sync_directory(names.directory)

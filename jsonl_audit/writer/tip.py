@@ -16,7 +16,7 @@ from jsonl_audit import record, storage
 from jsonl_audit.errors import AuditError, EventTooLargeError, SealError, StorageError, SyncError, WriteError
 from jsonl_audit.record import Body
 from jsonl_audit.segment import Names
-from jsonl_audit.writer import live, purge, rotate
+from jsonl_audit.writer import live, purge, rotate, told
 from jsonl_audit.writer.active import Active
 from jsonl_audit.writer.chain import Receipt, group_lines, next_line
 from jsonl_audit.writer.durable import Durable
@@ -39,7 +39,9 @@ class Tip:
     def __init__(self, names: Names, settings: Settings, notes: Notes) -> None:
         self.names = names
         self.settings = settings
-        self.limit = settings.max_bytes or sys.maxsize
+        self.limit = 0  # until the settings are told: then no commit goes the short way
+        self.told = False
+        """Whether the log says what it is written with from here on."""
         self.active: Active | None = None
         self.broken = False
         """A commit did not come to its end: the disk is read before the next."""
@@ -67,11 +69,15 @@ class Tip:
         storage.make_directory(names.directory)
         self.lock.take(settings.lock_timeout, settings.mode)
         self.lock.sign()
-        now = time.time_ns() // 1000
-        active = self._go_on(open_log(names, self.lock.read_mark(), self.disk, mode=settings.mode, now=now))
+        active = self._go_on(self._open_log())
         # Beforehand rather than in the middle: a segment that is due to be sealed with one of the next commits.
         if active.walk is not None and settings.max_bytes is not None and active.size >= settings.max_bytes:
             active.catch_up()
+
+    def _open_log(self) -> Opening:
+        now, settings = time.time_ns() // 1000, self.settings
+        mark = self.lock.read_mark()
+        return open_log(self.names, mark, self.disk, mode=settings.mode, now=now, settings=settings.told)
 
     def _go_on(self, opening: Opening) -> Active:
         """Takes over what opening, or reading the disk again, came to; records what was lost."""
@@ -142,7 +148,7 @@ class Tip:
 
         try:
             self._handed = False
-            active = self.ready()
+            active = self.ready() if self.told else self.tell()
             link, us, size = active.link, active.us, active.size
             for ticket in tickets:
                 for group in ticket.groups:
@@ -174,7 +180,7 @@ class Tip:
 
     def append(self, body: Body, now: int) -> Receipt:
         """Commits one record where nobody else commits. Raises WriteError, SyncError."""
-        active = self.active
+        active = self.active if self.told else self.tell()
         assert active is not None
         line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now)
         if active.size + len(line) > self.limit and active.has_records and self._seal_if_due():
@@ -188,14 +194,20 @@ class Tip:
             raise
         return receipt
 
-    def control(self, active: Active, kind: str, details: Mapping[str, Any]) -> None:
-        """Appends one of the engine's own records, which is on disk in every mode. Raises WriteError, SyncError."""
+    def control(self, active: Active, kind: str, details: Mapping[str, Any], *, fsync: str = "always") -> None:
+        """Appends one of the engine's own records, on disk in every mode by default. Raises WriteError, SyncError."""
         body, now = record.control(kind, details), time.time_ns() // 1000
         alone = not active.has_records
         line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now)
-        self.put(active, line, receipt, us, None, fsync="always")
+        self.put(active, line, receipt, us, None, fsync)
         if alone:
             active.own = active.seq - active.first_seq
+
+    def tell(self) -> Active:
+        """Before the first commit: the log says what it is written with, where that changed. Raises as `ready`."""
+        active = told.tell(self, self.ready())
+        self.told, self.limit = True, self.settings.max_bytes or sys.maxsize
+        return active
 
     def put(
         self, active: Active, data: bytes, last: Receipt, us: int, times: Sequence[str] | None, fsync: str = ""
@@ -273,8 +285,7 @@ class Tip:
 
     def _open_anew(self) -> Active:
         """Reads the disk as an opening does."""
-        last, now = self.active, time.time_ns() // 1000
-        opening = open_log(self.names, self.lock.read_mark(), self.disk, mode=self.settings.mode, now=now)
+        last, opening = self.active, self._open_log()
         if last is not None:
             last.close()
         return self._go_on(opening)
@@ -335,10 +346,6 @@ class Tip:
         self._seal_at = 0
         return self._seal()
 
-    def purge(self, keep: int, reason: str) -> list[str]:
-        """Lets the oldest sealed segments go, so that `keep` stay; the paths that are gone. Raises StorageError."""
-        return purge.purge(self, self.ready(), keep, reason, self._notes)
-
     def _seal_if_due(self) -> bool:
         """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""
         active = self.active
@@ -360,7 +367,8 @@ class Tip:
         self.sync(active)
         self.active = None  # unless it is still what it was, opening finds out where the names stand
         try:
-            sealed, successor = rotate.seal(names, active, mode=mode, now=time.time_ns() // 1000)
+            now, settings = time.time_ns() // 1000, told.repeated(self, active)
+            sealed, successor = rotate.seal(names, active, mode=mode, now=now, settings=settings)
         except SealError:
             self.active = active
             raise
