@@ -161,6 +161,8 @@ def test_configured_again_and_again(disk: Disk) -> None:
         ({"encoding": "no such"}, "UTF-8"),
         ({"maxBytes": "many"}, "max_bytes is a number"),
         ({"maxBytes": -1}, "max_bytes"),
+        ({"backupCount": "all"}, "backup_count is a number"),
+        ({"backupCount": -1}, "backup_count"),
         ({"delay": "perhaps"}, "delay is true or false"),
         ({"fsync": "sometimes"}, "fsync is"),
         ({"permissions": "rw"}, "mode is a number"),
@@ -245,6 +247,31 @@ def test_roll_over_seals(disk: Disk) -> None:
     handler.close()
     assert len(disk.sealed()) == 1
     assert _messages(disk) == ["1", "2"]
+
+
+def test_the_oldest_segments_go_and_the_log_says_so(disk: Disk) -> None:
+    handler = AuditHandler(disk.path, maxBytes="2000", backupCount="2", fsync="never")
+    logger = _logger(handler)
+    for number in range(50):
+        logger.error("%d", number)
+    assert len(disk.sealed()) == 2
+    assert handler.log is not None
+    report = handler.log.verify(full=True)
+    assert report.verdict == "intact"
+    assert "purged-prefix" in {note.kind for note in report.notes}
+    assert handler.log.tail(1)[0]["args"] == [49]
+    assert any(handler.log.query(type="audit.purged"))
+    handler.close()
+
+
+def test_two_handlers_with_different_sizes_share_a_log(disk: Disk) -> None:
+    small, large = (AuditHandler(disk.path, maxBytes=size, fsync="never") for size in (3000, 100_000))
+    for number in range(20):
+        _logger(small if number % 2 else large).error("%d", number)
+    small.close()
+    large.close()
+    assert _messages(disk) == [str(number) for number in range(20)]
+    assert len(disk.sealed()) > 2
 
 
 def test_it_pickles_and_copies(disk: Disk) -> None:
@@ -760,6 +787,33 @@ logger.error("first")
     assert done.returncode == 0
     assert "gone" in _messages(disk) or "Logging error" in done.stderr
     assert _messages(disk)[0] == "first"
+
+
+def test_ten_thousand_records_of_a_thousand_threads_at_the_interpreters_end(disk: Disk) -> None:
+    script = """
+import logging, sys, threading
+from jsonl_audit.handlers import AuditHandler
+logger = logging.getLogger("app")
+logger.addHandler(AuditHandler(sys.argv[1], maxBytes=1_000_000))
+threading.stack_size(128 * 1024)
+go = threading.Event()
+def work(number):
+    go.wait()
+    for n in range(10):
+        logger.error("%d", 10 * number + n)
+for number in range(1000):
+    try:
+        threading.Thread(target=work, args=(number,)).start()
+    except RuntimeError:  # so many at once are not allowed here
+        go.set()
+        work(number)
+go.set()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, disk.path], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200
+    )
+    assert done.stderr == ""
+    assert sorted(r["args"][0] for r in chain(disk).events) == list(range(10_000))
 
 
 def test_leaving_at_once_loses_nothing(disk: Disk) -> None:

@@ -12,6 +12,7 @@ __all__ = ["check", "checked", "path_of", "utf_8_or_none"]
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _WHOLE = frozenset(("max_bytes", "backup_count", "line_limit"))
 _SECONDS = frozenset(("sync_interval", "lock_timeout", "error_timeout"))
+_SPACE = frozenset(("space_left", "admin_space_left"))
 _FLAGS = frozenset(("shared", "delay"))
 
 
@@ -41,6 +42,8 @@ def _value(name: str, given: Any) -> Any:
             return int(text.removeprefix("0o"), 8)
     except ValueError:
         raise ValueError(f"{name} is a number, not {given!r}") from None
+    if name in _SPACE and text.isdecimal():
+        return int(text)
     if name in _FLAGS:
         if text.lower() not in _WORDS:
             raise ValueError(f"{name} is true or false, not {given!r}")

@@ -88,11 +88,11 @@ class AuditHandler(logging.Handler):
             raise ValueError(f"type is {type!r}, which is no type name that a caller may use")
         chosen = checked(
             {
-                "max_bytes": maxBytes, "fsync": fsync, "sync_interval": sync_interval, "shared": shared,
-                "lock_timeout": lock_timeout, "mode": permissions, "line_limit": line_limit, **options,
+                "max_bytes": maxBytes, "backup_count": backupCount, "fsync": fsync, "sync_interval": sync_interval,
+                "shared": shared, "lock_timeout": lock_timeout, "mode": permissions, "line_limit": line_limit,
+                **options,
             }
         )  # fmt: skip
-        kept = checked({"backup_count": backupCount})["backup_count"]
         chosen["on_error"] = on_error
         if spill_path is not None:
             chosen["spill_path"] = spill_path
@@ -102,7 +102,7 @@ class AuditHandler(logging.Handler):
         """The log's path, absolute, under the name that it has in a FileHandler."""
         self.mode = mode
         self.maxBytes = chosen["max_bytes"]
-        self.backupCount = kept
+        self.backupCount = chosen["backup_count"]
         self.encoding = encoding
         self.errors = errors
         self.delay = checked({"delay": delay})["delay"]

@@ -21,6 +21,8 @@ from jsonl_audit.writer.spillplace import SpillPlace
 
 __all__ = ["HandedOverError", "Unopened"]
 
+_TRIES = 1000  # of opening again, for one event: as often as others close
+
 
 class HandedOverError(AuditError):
     """The log is open meanwhile: events go there."""
@@ -55,11 +57,11 @@ class Unopened:
             self._count("dropped", error)
             return DroppedReceipt(0, "", record.new_id().decode(), "")
         try:
-            for _ in range(3):
+            for _ in range(_TRIES):
                 held = self._open(error)
                 try:
                     return SpilledReceipt(*held._appender.append(body))
-                except ClosedError:  # by the interpreter's exit
+                except ClosedError:  # by another thread, or the interpreter's exit
                     self._forget(held)
             raise StorageError("the spill log is closed again and again", path=self.path)
         except HandedOverError:
