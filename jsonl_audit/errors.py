@@ -150,7 +150,17 @@ class StorageError(AuditError, OSError):
         """The error of this class that `error` means, `what` having been tried; one of ours stays what it is."""
         if isinstance(error, AuditError):
             return error
-        return cls(f"{what}: {error.strerror or error}", path=error.filename or path, errno=error.errno)
+        return cls(f"{what}: {error.strerror or error}", path=path_of(error, path), errno=error.errno)
+
+
+def path_of(error: OSError, otherwise: str) -> str:
+    """The file that an error of the system is about; it may name none, or a descriptor.
+
+    >>> path_of(OSError(9, "bad", 3), "audit.jsonl"), path_of(OSError(2, "none", "other.jsonl"), "audit.jsonl")
+    ('audit.jsonl', 'other.jsonl')
+    """
+    named = error.filename
+    return os.fsdecode(named) if named and isinstance(named, str | bytes) else otherwise
 
 
 class WriteError(StorageError):

@@ -12,7 +12,11 @@ from disk import Disk, chain
 from jsonl_audit import verify
 from jsonl_audit.writer import active
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [
+    pytest.mark.usefixtures("quick_disk"),
+    # In a destructor or a generator's end Python itself swallows the interrupt, and says so.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 class Interrupt:
@@ -23,7 +27,7 @@ class Interrupt:
 
     def __call__(self, _frame: FrameType, event: str, _arg: Any) -> None:
         self.left -= event in ("call", "c_return")
-        if self.left <= 0 and "_weakrefset" not in _frame.f_code.co_filename:  # there, Python itself swallows it
+        if self.left == 0:
             sys.setprofile(None)
             raise KeyboardInterrupt
 

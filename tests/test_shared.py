@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import threading
+import time
 
 import pytest
 from disk import Calls, Disk, chain
 
-from jsonl_audit import LockedError, StorageError, SyncError, WriteError, storage, verify
+from jsonl_audit import LockedError, StorageError, SyncError, WriteError, query, storage, verify
 from jsonl_audit.mark import read as read_mark
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -325,3 +327,98 @@ def test_one_that_slept_long_walks_before_it_seals(disk: Disk, monkeypatch: pyte
         two.append("t", n=30)
     assert [event["n"] for event in chain(disk).events] == list(range(31))
     assert verify(disk.path, full=True).verdict == "intact"
+
+
+# -- one that slept, and what it meets
+
+
+def test_a_segment_whose_sync_failed_is_not_gone_on_in_by_one_that_comes_from_an_earlier_one(
+    disk: Disk, calls: Calls
+) -> None:
+    with disk.open(shared=True, fsync="always") as one, disk.open(shared=True, fsync="always") as two:
+        one.append("t", n=0)
+        two.append("t", n=1)
+        two.rotate()
+        two.append("t", n=2)
+        calls.fail("sync", error=errno.EIO)
+        with pytest.raises(SyncError):
+            two.append("t", n=3)
+        calls.heal()
+        one.append("t", n=4)
+        two.append("t", n=5)
+    assert [event["n"] for event in chain(disk).events] == [0, 1, 2, 4, 5]
+
+
+def test_a_bad_end_behind_a_rotation_costs_no_descriptor(disk: Disk) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        for n in range(5):
+            one.append("t", n=3 * n)
+            two.append("t", n=3 * n + 1)
+            two.rotate()
+            two.append("t", n=3 * n + 2)
+            disk.grow(b'{"seq":')
+            before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+            one.last_seq  # noqa: B018 - asking is what is tested
+            assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
+    assert [event["n"] for event in chain(disk).events] == list(range(15))
+
+
+def test_a_file_that_was_removed_is_noticed_first_by_one_that_slept(disk: Disk) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        for n in range(1, 3):
+            two.append("t", n=n)
+            two.rotate()
+        two.append("t", n=3)
+        disk.path.unlink()
+        one.append("t", n=4)
+        two.append("t", n=5)
+        one.append("t", n=6)
+    report = verify(disk.path, full=True)
+    assert [finding.kind for finding in report.findings] == ["segment-missing"]
+    assert [record["n"] for record in query(disk.path)] == [0, 1, 2, 4, 5, 6]
+
+
+def test_damage_before_a_torn_end_is_listed(disk: Disk) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        for n in range(1, 4):
+            two.append("t", n=n, word=f"number{n}")
+        in_segment(disk, b"number2")
+        disk.grow(b'{"seq":')
+        one.append("t", n=4)
+    for full in (False, True):
+        assert [finding.kind for finding in verify(disk.path, full=full).findings] == ["documented-damage"]
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_last_sync_that_fails_takes_nothing_from_the_others(disk: Disk, calls: Calls, rotated: bool) -> None:
+    one = disk.open(shared=True, fsync="interval", sync_interval=3600)
+    with disk.open(shared=True, fsync="always") as two:
+        one.append("t", n=0)
+        two.append("t", n=1)
+        if rotated:
+            two.rotate()
+            two.append("t", n=2)
+        left = read_mark(str(disk.lock))
+        calls.fail("sync", error=errno.EIO)
+        with pytest.raises(SyncError):
+            one.close()
+        calls.heal()
+        mark = read_mark(str(disk.lock))
+        assert mark is not None
+        assert left is not None
+        assert (mark.segment, mark.synced) == (left.segment, left.synced)
+        two.append("t", n=3)
+    assert [event["n"] for event in chain(disk).events] == ([0, 1, 2, 3] if rotated else [0, 1, 3])
+
+
+def test_a_busy_process_notices_that_the_lock_file_is_another(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 10**18
+    monkeypatch.setattr(time, "time_ns", lambda: clock)
+    with disk.open(shared=True) as log:
+        disk.lock.unlink()
+        for _ in range(30):
+            clock += 10_000_000
+            log.append("t")
+        assert disk.lock.exists()

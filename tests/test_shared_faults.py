@@ -364,7 +364,7 @@ def test_a_log_that_another_one_sealed_and_packed(disk: Disk, two: tuple[AuditLo
 @pytest.mark.parametrize("end", [b'{"seq":', b'{"seq":1}\n'], ids=["torn", "damaged"])
 @pytest.mark.parametrize(
     "rotations",
-    [pytest.param(1, marks=pytest.mark.xfail(strict=True, reason="a descriptor is closed twice")), 2],
+    [1, 2],
 )
 def test_one_that_slept_through_a_rotation_and_meets_a_bad_end_behind_it(
     disk: Disk, two: tuple[AuditLog, AuditLog], rotations: int, end: bytes

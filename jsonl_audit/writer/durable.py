@@ -66,6 +66,10 @@ class Durable:
         """Nothing behind the last good sync counts from here on, and the lock file says so first."""
         self.failed = True
         self.mark(active)
+        return self.told(error)
+
+    def told(self, error: OSError) -> SyncError:
+        """What is raised for a sync that failed."""
         return SyncError(
             f"a sync failed ({error.strerror}): what was appended since the last good one is not known to be on disk; "
             "the next append goes on in a new segment",

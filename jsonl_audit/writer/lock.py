@@ -192,7 +192,9 @@ class Lock:
         return self.mark
 
     def write_mark(self, active: Active, fsync: str, *, failed: bool = False) -> None:
-        """Says how far `active` is known to be on disk. Raises OSError."""
+        """Says how far `active` is known to be on disk. Raises OSError, also where the lock is not held."""
+        if not self.held:
+            raise OSError(errno.ENOLCK, "the lock is not held", self.names.lock)
         if self.shared and self.mark is not None:  # the weakest promise that any of those who share it made
             fsync = min(fsync, self.mark.fsync, key=_STRENGTH.index) if self.mark.fsync in _STRENGTH else fsync
         found = Mark(

@@ -14,6 +14,7 @@ __all__ = [
     "check_place",
     "line_before",
     "link_before",
+    "newest_number",
     "newest_sealed",
     "next_fits",
     "note_missing",
@@ -81,6 +82,11 @@ def newest_sealed(sealed: list[str], log: str | None, notes: list[str]) -> tuple
         )
     log = log if any(header.log == log for header, _ in headers) else headers[-1][0].log
     return max((entry for entry in headers if entry[0].log == log), key=lambda entry: entry[0].segment)
+
+
+def newest_number(sealed: list[str], log: str) -> int:
+    """The highest number of a sealed segment of the log; 0 where none can be read."""
+    return max((header.segment for header, _ in _read_headers(sealed, []) if header.log == log), default=0)
 
 
 def check_place(names: Names, header: Header, sealed: list[str], notes: list[str]) -> int:

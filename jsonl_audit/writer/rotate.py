@@ -18,7 +18,7 @@ import os
 from typing import Any
 
 from jsonl_audit import instants, record, storage
-from jsonl_audit.errors import SealError, SyncError
+from jsonl_audit.errors import SealError, SyncError, path_of
 from jsonl_audit.scan import Link
 from jsonl_audit.segment import Floor, Header, Names, Previous, first_line, header_details, parse_header
 from jsonl_audit.writer.active import Active
@@ -151,7 +151,7 @@ def seal(
         raise
     except OSError as error:
         raise SealError(
-            f"the segment could not be sealed: {error.strerror}", path=error.filename or names.path, errno=error.errno
+            f"the segment could not be sealed: {error.strerror}", path=path_of(error, names.path), errno=error.errno
         ) from error
     return os.path.join(names.directory, previous.name), successor
 

@@ -70,37 +70,76 @@ class SharedTip(tips.Tip):
                 return False
         return super()._seal_if_due()
 
+    def close(self) -> None:
+        """Syncs what is not synced and leaves the mark. Raises SyncError."""
+        active = self.active
+        if active is None or self.disk.failed:
+            return
+        if active.synced < active.size:
+            failure = self.disk.sync_file(active, active.fd)
+            if failure is not None:
+                self.sync_failed(active, failure)
+                raise self.disk.told(failure) from failure
+            self.disk.synced(active, active.size, active.head)
+        if not self.broken:
+            self.mark(active)
+
     def _ready(self) -> Active:
         now = time.time_ns()
         look = not 0 <= now - self.watched < tips.WATCH
         self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=look)
-        if look and self.watch is not None:
-            self.watch(now)
-        self.watched = now
+        if look:
+            if self.watch is not None:
+                self.watch(now)
+            self.watched = now
         self.lock.new_mark()
-        mark = self.lock.mark
         active = self.active if self.active is not None and self.active.fd >= 0 else None
         if active is not None and self.disk.failed:
             self._know_what_is_synced(active)
             self._say_that_a_sync_failed(active)
             return self._open_anew()
-        if active is not None and mark is not None and mark.failed and mark.inode == active.key:
-            return self._open_anew()  # another's sync failed: what is behind the last good one counts for nobody
         for _ in range(3):
             if active is not None and not (self.broken and live.unchanged(self.names, active)):
-                there = caught_up(self.names, active)
+                there = self._caught_up(active)
                 if there is not None:
-                    self.active, self.broken = there, False
+                    self.broken = False
                     there.block = 1 << 62  # nothing is digested while others wait
                     self._know_what_is_synced(there)
                     self._tell_what_was_lost(there)
                     return there
-            if active is None or went_on(self.names, active):
+                active = self.active
+            if active is None or self._has_failed(active) or went_on(self.names, active):
                 active = self._open_anew()
             else:
                 absorb(active)
                 active = self._go_on_from(active)
         raise WriteError("the files of the log change under its lock; nothing was written", path=self.names.path)
+
+    def _caught_up(self, active: Active) -> Active | None:
+        """The active segment with all that others committed; None where the disk has to be read as after an error.
+
+        That is so where a sync failed, where the file was cut or removed, ends torn or damaged, or where the log went
+        on in another way than by sealing. Raises OSError.
+        """
+        while not self._has_failed(active):
+            try:
+                found = storage.stat(self.names.path)
+            except FileNotFoundError:
+                break
+            if (found.st_dev, found.st_ino) == active.key:
+                return active if _sees(active, found.st_size) else None
+            following = _following(self.names, active)
+            if following is None:
+                break
+            self.active = following
+            active.close()
+            active = following
+        return None
+
+    def _has_failed(self, active: Active) -> bool:
+        """Whether a sync of the segment failed, anybody's: what is behind the last good one counts for nobody."""
+        mark = self.lock.mark
+        return mark is not None and mark.failed and mark.inode == active.key
 
     def _know_what_is_synced(self, active: Active) -> None:
         """Takes over from the mark what others synced, and purged."""
@@ -146,40 +185,29 @@ class SharedTip(tips.Tip):
             self.lock.write_mark(active, self.settings.fsync, failed=True)
 
 
-def caught_up(names: Names, active: Active) -> Active | None:
-    """The active segment with all that others committed; None where the disk has to be read as after an error.
-
-    That is so where the file was cut or removed, ends torn or damaged, or where the log went on in another way than
-    by sealing. Raises OSError.
-    """
-    while True:
-        try:
-            found = storage.stat(names.path)
-        except FileNotFoundError:
-            return None
-        if (found.st_dev, found.st_ino) == active.key:
-            return active if _sees(active, found.st_size) else None
-        following = _following(names, active)
-        if following is None:
-            return None
-        active.close()
-        active = following
-
-
 def absorb(active: Active) -> None:
-    """Counts in what others committed to the segment's file, wherever its name is now, up to the first thing wrong."""
+    """Counts in what others committed to the segment's file, wherever its name is now."""
     walk = _walk(active, storage.size(active.fd))
     live.adopt(active, walk)
+    if walk.damaged:
+        active.walk_anew()  # which lists where
 
 
 def went_on(names: Names, active: Active) -> bool:
-    """Whether the log stands in a later segment than `active`, or is about to. Raises OSError."""
+    """Whether the log stands in a later segment than `active`, or is about to. Raises OSError.
+
+    Also where another process, finding the file gone, has begun a segment of the same number in its place.
+    """
     try:
         with Content(names.path) as content:
             header = content.header()
-        return header.log == active.log and header.segment > active.segment
+            another = content.read(0, header.size) != storage.read(active.fd, 0, header.size)
+        if header.log != active.log:
+            return False
+        return header.segment > active.segment or (header.segment == active.segment and another)
     except FileNotFoundError:
-        return place.next_fits(names, names.list_sealed())
+        sealed = names.list_sealed()
+        return place.next_fits(names, sealed) or place.newest_number(sealed, active.log) >= active.segment
     except LogError:
         return False
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jsonl_audit import record, storage
-from jsonl_audit.errors import AuditError, EventTooLargeError, SealError, StorageError, SyncError, WriteError
+from jsonl_audit.errors import AuditError, EventTooLargeError, SealError, StorageError, SyncError, WriteError, path_of
 from jsonl_audit.record import Body
 from jsonl_audit.segment import Names
 from jsonl_audit.writer import live, purge, rotate, told
@@ -249,7 +249,7 @@ class Tip:
     def write_failed(self, error: OSError) -> StorageError:
         """What is raised for an event whose write failed."""
         what = f"the event could not be written and is not known to be recorded: {error.strerror or error}"
-        return WriteError(what, path=error.filename or self.names.path, errno=error.errno)
+        return WriteError(what, path=path_of(error, self.names.path), errno=error.errno)
 
     def look(self, active: Active) -> None:
         """Looks whether the file is still what was left."""
