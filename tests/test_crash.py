@@ -216,10 +216,11 @@ def cut_while(
     writing: Callable[[Callable[[str], None]], None],
     *,
     always: Callable[[], bool],
+    least: Callable[[], int] = int,
 ) -> int:
     """Cuts the power before each call that `writing` makes; how many different disks that left.
 
-    Where `always` says so, all that was acknowledged must be there, else all up to the last sync.
+    Where `always` says so, all that was acknowledged must be there, else all up to the last sync, and at least `least`.
     """
     if not os.path.exists("/proc/self/fd"):
         pytest.skip("no /proc here")
@@ -240,7 +241,7 @@ def cut_while(
                 if key not in seen:
                     seen.add(key)
                     tried += 1
-                    check(state, acknowledged, at_least=None if always() else safe[0])
+                    check(state, acknowledged, at_least=None if always() else max(safe[0], least()))
                 shutil.rmtree(state.folder)
         calls.before, calls.after = hook, after
 

@@ -60,7 +60,7 @@ def test_a_disk_that_several_processes_fill_to_the_brim(
     small = SmallDisk(disk.folder, tmp_path / "room")
     small.has(10_000_000)
     promises = [Promises(tmp_path / f"promises {who}") for who in range(WRITERS)]
-    options = {"spill": {"spill_path": tmp_path / "spill"}, "block": {"error_timeout": 0.05}}.get(policy, {})
+    options = {"spill": {"spill_path": tmp_path / "spill"}, "block": {"error_timeout": 0.01}}.get(policy, {})
 
     def work(child: Child, who: int) -> None:
         promised = promises[who]
