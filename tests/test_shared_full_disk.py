@@ -127,3 +127,36 @@ def test_a_disk_that_several_processes_fill_to_the_brim(
     else:
         assert outcomes["refused"] > 0
         assert recorded == outcomes["kept"], "what was refused is not there"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc here")
+def test_what_killed_processes_held_elsewhere_is_brought_in_by_the_next(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = SmallDisk(disk.folder, tmp_path / "room")
+    small.has(10_000_000)
+    spill = tmp_path / "spill"
+
+    def work(child: Child, who: int) -> None:
+        log = sharing(disk, max_bytes=7_000, on_error="spill", spill_path=spill)
+        child.say()
+        child.wait_for()
+        for n in range(EVENTS):
+            log.append("t", who=who, n=n, text="x" * 200)
+        child.say()
+        child.wait_for()
+
+    small.begin(monkeypatch)
+    for who in range(WRITERS):  # one after the other, each into what the one before left full
+        child = Child(lambda child, who=who: work(child, who))  # type: ignore[misc]
+        child.hear()
+        small.has(5_000)
+        child.go()
+        child.hear()
+        child.kill()
+        small.has(sum(path.stat().st_size for path in disk.folder.iterdir()) + 3_000)
+    small.has(10_000_000)
+    with sharing(disk, on_error="spill", spill_path=spill) as log:
+        log.append("t", who="next", n=0)
+    there = Counter(record["who"] for record in found(disk).events)
+    assert there == {**dict.fromkeys(range(WRITERS), EVENTS), "next": 1}
