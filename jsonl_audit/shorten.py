@@ -24,9 +24,10 @@ from blake3 import blake3
 from jsonl_audit import record, values
 from jsonl_audit.errors import EventTooLargeError
 
-__all__ = ["settled", "shortened"]
+__all__ = ["runs_no_code", "settled", "shortened"]
 
 _ROOM = record.HARD_LIMIT
+_TEXT = frozenset((str,))
 _SAFE = frozenset((str, int, float, bool, type(None), datetime.datetime, datetime.date, uuid.UUID))
 _MARK = 110  # bytes that the form of a shortened text adds, about
 _KEY = 128  # bytes of a name that are kept
@@ -50,17 +51,22 @@ def settled(event: Mapping[str, Any]) -> Mapping[str, Any]:
     >>> settled({"odd": 1j, "endless": range(10**12)})["endless"]
     {'$short': None, 'class': 'builtins.range', 'items': 1000000000000}
     """
-    if _runs_no_code(event):
+    if runs_no_code(event):
         return event
     made: dict[str, Any] = {}
     for name, value in event.items():
-        if _runs_no_code({name: value}):
+        if runs_no_code({name: value}):
             made[name] = value
             continue
         try:
-            made[name] = values.plain({name: value}, _ROOM)[name]
+            ((own, form),) = values.plain({name: value}, _ROOM).items()
         except values.TooMuch:
-            made[name] = _endless(value)
+            ((own, form),) = values.plain({name: _endless(value)}).items()
+        twin = 2
+        free = own
+        while free in made or (free != name and free in event):  # a name that is no Unicode is another on disk
+            free, twin = f"{own}~{twin}", twin + 1
+        made[free] = form
     return made
 
 
@@ -100,16 +106,22 @@ def _fits(event: Mapping[str, Any], limit: int) -> bool:
     return True
 
 
-def _runs_no_code(event: Mapping[str, Any]) -> bool:
-    """Whether all of it is of types whose own code is Python's."""
+def runs_no_code(event: Mapping[str, Any]) -> bool:
+    """Whether all of it is of types whose own code is Python's.
+
+    >>> runs_no_code({"n": [1, {"text": "t"}]}), runs_no_code({"n": [1j]})
+    (True, False)
+    """
     inside: list[Any] = [event]
     for held in inside:
         if len(inside) > 1000:  # or it holds itself
             return False
         if type(held) is dict:
-            if not all(type(key) is str for key in held):
+            if not _TEXT.issuperset(map(type, held)):
                 return False
             held = held.values()
+        if _SAFE.issuperset(map(type, held)):
+            continue
         for item in held:
             kind = type(item)
             if kind in _SAFE:

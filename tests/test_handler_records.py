@@ -16,9 +16,14 @@ from typing import Any
 import orjson
 import pytest
 from disk import Disk, chain
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jsonl_audit.handlers import AuditHandler
 from jsonl_audit.handlers.exceptions import FRAMES
+from jsonl_audit.handlers.records import event_of
+from jsonl_audit.record import encode
+from jsonl_audit.shorten import shortened
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -385,6 +390,15 @@ def test_a_repr_that_logs_ends(disk: Disk) -> None:
     logger.handler.close()
 
 
+def test_a_record_within_others_that_runs_no_code_is_whole(logger: Logger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when one signal comes after the other while records are made."""
+    monkeypatch.setattr("jsonl_audit.handlers.records.DEEPEST", 0)
+    logger.info("%d", 1, extra={"user": ["u1"]})
+    assert (logger.last["message"], logger.last["user"]) == ("1", ["u1"])
+    logger.info("%s", Asked(), extra={"user": "u1"})
+    assert (logger.last["message"], logger.last["problems"][0][:6]) == ("%s", "logged")
+
+
 def test_what_queues_and_pickles_leave_of_a_record_is_kept(logger: Logger) -> None:
     error = ValueError("bad")
     record = logger.makeRecord("n", 40, "f", 1, "a %s", ("b",), (ValueError, error, None), "fn", {"user": "u1"}, "si")
@@ -395,3 +409,39 @@ def test_what_queues_and_pickles_leave_of_a_record_is_kept(logger: Logger) -> No
     assert logger.last["user"] == "u1"
     assert logger.last["args"] == ["b"]
     assert logger.last["stack"] == "si"
+
+
+def test_a_record_is_left_as_it_was_for_other_handlers(logger: Logger) -> None:
+    record = logger.makeRecord("n", 40, "f", 1, "a %s", ("b",), (ValueError, ValueError("v"), None), "fn", {"u": [1]})
+    before = dict(record.__dict__)
+    logger.handler.setFormatter(logging.Formatter())
+    logger.handler.handle(record)
+    assert record.__dict__ == before
+
+
+_odd: Any = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5),
+    st.builds(Raises), st.just(object), st.just(range(10**12)), st.tuples(st.integers()), st.just({"a": Raises()}),
+    st.builds(ValueError, st.text(max_size=3)), st.lists(st.text(max_size=3), max_size=2),
+)  # fmt: skip
+_names = [*sorted(vars(logging.makeLogRecord({}))), "audit_type", "taskName", "extra", "type", "seq", "\ud83d"]
+
+
+@given(st.dictionaries(st.sampled_from(_names), _odd, max_size=6), st.sets(st.sampled_from(_names)))
+def test_whatever_a_record_is_like_it_is_recorded(changes: dict[str, Any], gone: set[str]) -> None:
+    """What a filter, a record factory or a strange library may have made of it."""
+    record = logging.makeLogRecord({"msg": "m", **changes})
+    for name in gone & record.__dict__.keys():
+        del record.__dict__[name]
+    made = event_of(record)
+    assert encode(shortened(made)).type == b"log.record"
+
+
+def test_formatters_of_any_kind(logger: Logger) -> None:
+    class Bare:
+        def format(self, record: logging.LogRecord) -> str:
+            return record.getMessage()
+
+    logger.handler.setFormatter(Bare())  # type: ignore[arg-type]
+    logger.error("m", exc_info=ValueError("v"))
+    assert logger.last["exception"]["message"] == "v"

@@ -150,3 +150,11 @@ def test_what_holds_itself_can_be_shortened() -> None:
     held["self"] = held
     made = shortened({"type": "t", "details": held})
     assert made["details"]["self"] == {"$cycle": "$.details"}
+
+
+def test_names_that_are_no_unicode_keep_their_values_apart() -> None:
+    event = {"type": "t", "\\ud83d": 1, "\ud83d": 2j, "\ud83d~": range(10**12)}
+    made = settled(event)
+    assert list(made.values())[1] == 1
+    assert len(made) == 4
+    assert record.encode(shortened(event)).type == b"t"

@@ -39,8 +39,8 @@ def message_of(given: logging.LogRecord, problems: list[str]) -> tuple[str, Any]
     >>> message_of(logging.makeLogRecord({"msg": "%d", "args": ("one",)}), problems), problems
     (('%d', ['one']), ['message: TypeError: %d format: a real number is required, not str'])
     """
-    msg: Any = given.msg
-    args: Any = given.args
+    msg: Any = given.__dict__.get("msg")
+    args: Any = given.__dict__.get("args")
     if type(given).getMessage is not logging.LogRecord.getMessage:  # a class of the program's own
         try:
             return str.__str__(given.getMessage()), _members(args)

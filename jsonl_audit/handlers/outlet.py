@@ -43,7 +43,7 @@ OWN_LOGGER = "jsonl_audit"
 KEPT = 10_000
 """Events that came in the middle of another append are kept in memory until it is over: so many at most."""
 _TRIES = 1000  # of opening again, for one event: as often as others close
-_ROUNDS = 100  # of appending what came meanwhile, where what is appended may come again
+_ROUNDS = 10  # of appending what came meanwhile, where what is appended may come again
 
 TRY_EVERY = 0.5
 """Seconds between two tries to open a log that cannot be opened; more where a try takes long."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jsonl_audit import forms, instants, record
 from jsonl_audit.handlers import exceptions
 from jsonl_audit.handlers.message import message_of
-from jsonl_audit.shorten import settled
+from jsonl_audit.shorten import runs_no_code, settled
 
 __all__ = ["OURS", "TYPE_MEMBER", "current_task", "event_of", "exception_members", "level_word", "members_of", "typed"]
 
@@ -49,7 +50,7 @@ def event_of(
     ('info', 'u1 in', ['u1'], 'u1')
     """
     depth = getattr(_rendering, "depth", 0)
-    if depth >= DEEPEST:
+    if depth >= DEEPEST and not runs_no_code({**given.__dict__, "exc_info": given.__dict__.get("exc_info") or None}):
         return _bare(given, kind)
     _rendering.depth = depth + 1
     try:
@@ -62,57 +63,59 @@ def _event_of(
     given: logging.LogRecord, kind: str, exception_text: Callable[[Any], str] | None
 ) -> Mapping[str, Any]:
     facts = given.__dict__
+    get = facts.get  # filters may have taken something out
     problems: list[str] = []
     message, args = message_of(given, problems)
     event: dict[str, Any] = {
-        "type": typed(facts.get(TYPE_MEMBER), kind, problems) if TYPE_MEMBER in facts else kind,
-        "time": _time(given.created, problems),
-        "level": level_word(given.levelname),
-        "logger": given.name,
+        "type": typed(facts[TYPE_MEMBER], kind, problems) if TYPE_MEMBER in facts else kind,
+        "time": _time(get("created"), problems),
+        "level": level_word(get("levelname", "")),
+        "logger": get("name"),
         "message": message,
     }
     if args:
         event["args"] = args
-    if given.pathname:
-        event["source"] = {"file": given.pathname, "line": given.lineno, "function": given.funcName}
-    if given.process is not None:
-        event["process"] = {"id": given.process, "name": given.processName}
-    if given.thread is not None:
-        event["thread"] = {"id": given.thread, "name": given.threadName}
+    if (file := get("pathname")) is not None:
+        event["source"] = {"file": file, "line": get("lineno"), "function": get("funcName")}
+    if (process := get("process")) is not None:
+        event["process"] = {"id": process, "name": get("processName")}
+    if (thread := get("thread")) is not None:
+        event["thread"] = {"id": thread, "name": get("threadName")}
     task = facts["taskName"] if "taskName" in facts else current_task()
     if task is not None:
         event.setdefault("thread", {})["task"] = task
-    if given.exc_info:
-        told = exception_members(given.exc_info)
+    if (info := get("exc_info")) is not None and info:
+        told = exception_members(info)
         if told is not None:
             event["exception"] = told
             if exception_text is not None:
                 try:
-                    told["text"] = str.__str__(exception_text(given.exc_info))
+                    told["text"] = str.__str__(exception_text(info))
                 except Exception as error:  # noqa: BLE001 - a stranger's formatter
                     problems.append(f"exception: {forms.shown(error)}")
-    elif given.exc_text:
-        event["exception"] = {"text": given.exc_text}
-    if given.stack_info:
-        event["stack"] = exceptions.stack(given.stack_info) if type(given.stack_info) is str else given.stack_info
+    elif (text := get("exc_text")) is not None:
+        event["exception"] = {"text": text}
+    if (frames := get("stack_info")) is not None:
+        event["stack"] = exceptions.stack(frames) if type(frames) is str else frames
     if problems:
         event["problems"] = problems
-    if len(facts) > len(_STANDARD) - 4:  # two are set by formatters only, one by calls, one from 3.12 on
-        names = facts.keys() - _STANDARD
-        if names:
-            members_of({name: facts[name] for name in facts if name in names}, event)
+    names = facts.keys() - _STANDARD
+    if names:
+        members_of({name: value for name, value in facts.items() if name in names}, event)
     return settled(event)
 
 
 def _bare(given: logging.LogRecord, kind: str) -> Mapping[str, Any]:
     """What can be said of a record without running anybody's code, which has come here by logging in turn."""
+    get = given.__dict__.get
+    msg = get("msg")
     return {
         "type": kind,
-        "time": _time(given.created, []),
-        "level": level_word(given.levelname),
-        "logger": given.name,
-        "message": given.msg if type(given.msg) is str else f"<{type(given.msg).__qualname__}>",
-        "source": {"file": given.pathname, "line": given.lineno, "function": given.funcName},
+        "time": _time(get("created"), []),
+        "level": level_word(get("levelname", "")),
+        "logger": get("name"),
+        "message": msg if type(msg) is str else f"<{exceptions.name_of(msg)}>",
+        "source": {"file": get("pathname"), "line": get("lineno"), "function": get("funcName")},
         "problems": ["logged while a record was made of a record of a record: arguments and extra are left out"],
     }
 
@@ -161,13 +164,14 @@ def current_task() -> str | None:
         return None
 
 
-def _time(created: Any, problems: list[str]) -> str:
-    try:
-        us = round(created * 1_000_000)
-    except Exception as error:  # noqa: BLE001 - whatever a program set there
-        problems.append(f"time: {forms.shown(created)}: {type(error).__name__}")
-        return instants.text(0)
-    return instants.text(us)
+def _time(created: Any, problems: list[str]) -> Any:
+    if type(created) is float and 0.0 <= created < instants.MILLISECONDS_FROM:
+        return created
+    found = instants.from_event(created)
+    if found is not None:
+        return found[0]
+    problems.append(f"time: {forms.shown(created)} is none")
+    return time.time()
 
 
 def level_word(name: Any) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import codecs
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonl_audit.errors import AuditError
 from jsonl_audit.handlers.options import check, checked, utf_8_or_none
 from jsonl_audit.handlers.outlet import OWN_LOGGER, Outlet
 from jsonl_audit.handlers.records import event_of
 from jsonl_audit.record import LINE_LIMIT, TYPE
+
+if TYPE_CHECKING:
+    from jsonl_audit.log import AuditLog
 
 __all__ = ["AuditHandler"]
 
@@ -113,7 +116,7 @@ class AuditHandler(logging.Handler):
             self.outlet.open()
 
     @property
-    def log(self) -> Any:
+    def log(self) -> AuditLog | None:
         """The AuditLog, as far as it is open: for ``verify()``, ``notes`` and what else it says."""
         return self.outlet.log
 
@@ -137,12 +140,11 @@ class AuditHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Appends a record. Raises only with ``on_error="raise"``."""
-        name = record.name
+        name = record.__dict__.get("name")
         if name == OWN_LOGGER or (type(name) is str and name.startswith(f"{OWN_LOGGER}.")):
             return
-        formatter = self.formatter
         try:
-            event = event_of(record, self.type, None if formatter is None else formatter.formatException)
+            event = event_of(record, self.type, getattr(self.formatter, "formatException", None))
         except Exception as error:
             if self.outlet.raises:
                 raise
