@@ -633,6 +633,40 @@ def test_another_loop_is_refused_and_so_is_none(path: Path) -> None:
     assert numbers(path) == [0]
 
 
+def test_several_of_them_share_a_log_with_other_processes(path: Path) -> None:
+    async def caller(log: AsyncAuditLog, who: int) -> None:
+        for n in range(30):
+            await log.append("x", who=who, n=n)
+
+    async def main() -> None:
+        async with (
+            AsyncAuditLog(path, shared=True, fsync="never", max_bytes=4000) as one,
+            AsyncAuditLog(path, shared=True, fsync="never", max_bytes=4000) as two,
+        ):
+            await asyncio.gather(caller(one, 1), caller(two, 2), caller(one, 3), caller(two, 4))
+
+    run(main())
+    for who in (1, 2, 3, 4):
+        assert numbers(path, where={"who": who}) == list(range(30))
+    assert verify(path).verdict == "intact"
+
+
+def test_an_event_that_cannot_be_written_goes_where_on_error_says(path: Path, calls: Calls) -> None:
+    async def main() -> None:
+        async with AsyncAuditLog(path, fsync="never", on_error="drop") as log:
+            await log.append("x", n=0)
+            calls.fail("write", error=errno.ENOSPC, for_ever=True)
+            dropped = await asyncio.gather(*(log.append("x", n=n) for n in (1, 2)))
+            assert [receipt.recorded for receipt in dropped] == [False, False]
+            calls.heal()
+            await log.flush()
+            assert (await log.append("x", n=3)).recorded
+            assert log.last_seq > 2
+
+    run(main())
+    assert numbers(path) == [0, 3]
+
+
 def test_several_loops_share_one_log_that_is_open_already(path: Path) -> None:
     with AuditLog(path, fsync="never") as log:
 
