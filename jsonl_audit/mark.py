@@ -51,9 +51,12 @@ class Mark:
 
     def encode(self) -> bytes:
         """The line of this mark."""
-        body = orjson.dumps(asdict(self))
+        members = {name: getattr(self, name) for name in self.__slots__}
+        if self.purged is not None:
+            members["purged"] = asdict(self.purged)
+        body = orjson.dumps(members)
         if len(body) > LENGTH - 80:  # it has to fit, and the chain has them too
-            body = orjson.dumps({**asdict(self), "settings": None})
+            body = orjson.dumps({**members, "settings": None})
         text = b'%b,"check":"%b"}' % (body[:-1], blake3(body).hexdigest().encode())
         return text.ljust(LENGTH - 1) + b"\n"
 

@@ -221,7 +221,10 @@ def make_directory(path: str) -> None:
             break
         path = above
     for directory in reversed(missing):
-        os.mkdir(directory, 0o700)
+        try:
+            os.mkdir(directory, 0o700)
+        except FileExistsError:  # another process was quicker
+            continue
         if not _WINDOWS:
             os.chmod(directory, 0o700)
         with contextlib.suppress(OSError):  # a parent that may not be read can still be written

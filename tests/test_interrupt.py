@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+import time
 from types import FrameType
 from typing import Any
 
 import pytest
 from disk import Disk, chain
 
-from jsonl_audit import verify
+from jsonl_audit import Receipt, WriteError, storage, verify
+from jsonl_audit.record import encode
 from jsonl_audit.writer import active
 
 pytestmark = [
@@ -92,3 +96,86 @@ def test_one_of_two_that_share_may_be_interrupted_anywhere(
     wanted = [sign * n for n in range(1, nth + 1) for sign in (1, -1)]
     assert [event["n"] for event in events if event["type"] == "other"] == wanted
     assert [event["n"] for event in events if event["type"] == "own"] == list(range(1, nth + 1))
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+def test_a_leader_that_is_interrupted_anywhere_tells_its_followers_the_truth(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Each follower has its receipts, or an error that names all of its events that may be recorded."""
+    monkeypatch.setattr(storage, "sync", lambda _fd: None)
+    heard: dict[tuple[int, int], tuple[Receipt, ...]] = {}
+    nth, interrupted = 0, True
+    with disk.open(fsync="always", shared=shared) as log:
+        committers = log._appender._committers
+
+        def follow(who: int) -> None:
+            bodies = [[encode({"nth": nth, "who": who, "n": n})] for n in range(2)]
+            try:
+                receipts = tuple(log._appender.commit(bodies))
+                assert len(receipts) == 2
+            except WriteError as error:
+                receipts = (*error.done, *error.attempted)
+            heard[nth, who] = receipts
+
+        while interrupted:
+            nth += 1
+            committers._leading.acquire()  # so that both wait, and are led by this thread
+            followers = [threading.Thread(target=follow, args=(who,)) for who in range(2)]
+            committers.at_work = True
+            for follower in followers:
+                follower.start()
+            while len(committers._waiting) < 2:
+                time.sleep(0.0001)
+            committers.at_work = False
+            committers._leading.release()
+            try:
+                with Interrupt(nth):
+                    log._appender.commit([[encode({"nth": nth, "who": 2, "n": 0})]])
+                interrupted = False
+            except KeyboardInterrupt:
+                pass
+            for follower in followers:
+                follower.join(60)
+                assert not follower.is_alive()
+            if shared:
+                with disk.open(shared=True, lock_timeout=0.5) as other:
+                    other.append("other")
+            log.append("own")
+    assert nth > 50
+    found: dict[tuple[int, int], set[str]] = {}
+    for event in chain(disk).events:
+        if "who" in event and event["who"] < 2:
+            found.setdefault((event["nth"], event["who"]), set()).add(event["hash"])
+    for key, hashes in found.items():
+        assert hashes <= {receipt.hash for receipt in heard[key]}
+
+
+def test_one_that_waits_for_the_lock_may_be_interrupted_anywhere(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it comes, the lock is free afterwards. It may cost a descriptor, at a few places."""
+    monkeypatch.setattr("jsonl_audit.writer.lock.SPINS", 0)
+    nth, interrupted = 0, True
+    with disk.open(shared=True, lock_timeout=30) as log:
+        other = storage.open_lock(str(disk.lock))
+        before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+        while interrupted:
+            nth += 1
+            storage.wait_for_lock(other)
+            letting_go = threading.Timer(0.005, storage.unlock, (other,))
+            letting_go.start()
+            try:
+                with Interrupt(nth):
+                    log.append("t")
+                interrupted = False
+            except KeyboardInterrupt:
+                pass
+            letting_go.join()
+            log.append("t")
+            assert storage.lock_again(other)
+            storage.unlock(other)
+            assert not before or len(os.listdir("/proc/self/fd")) <= before + 20
+        storage.close(other)
+    assert nth > 50
+    assert verify(disk.path, full=True).verdict == "intact"

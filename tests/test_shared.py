@@ -422,3 +422,51 @@ def test_a_busy_process_notices_that_the_lock_file_is_another(disk: Disk, monkey
             clock += 10_000_000
             log.append("t")
         assert disk.lock.exists()
+
+
+def test_what_was_appended_before_a_failed_sync_could_be_told_is_counted_too(
+    disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync fails in the background while another process has the lock, and goes on acknowledging."""
+    options = {"shared": True, "fsync": "interval", "sync_interval": 3600}
+    with disk.open(**options) as one, disk.open(**options) as two:
+        one.append("t", n=0)
+        one.flush()
+        one.append("t", n=1)
+        calls.fail("sync", error=errno.EIO)
+        with monkeypatch.context() as patch:
+            patch.setattr(one._appender._tip.lock, "enter", _locked)
+            one._appender.sync_in_background()
+        calls.heal()
+        two.append("t", n=2)
+        two.append("t", n=3)
+        one.append("t", n=4)
+    found = chain(disk)
+    assert [event["n"] for event in found.events] == [0, 4]
+    assert [lost["count"] for lost in found.lost] == [3]
+
+
+def _locked(*_: object, **__: object) -> None:
+    raise LockedError("another process is writing to this log")
+
+
+def test_the_mark_never_goes_back(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reads the disk again, after a write that left nothing, without knowing what another has synced."""
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t")
+        two.append("t")
+        two.flush()
+        left = read_mark(str(disk.lock))
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "write", _full)
+            with pytest.raises(WriteError):
+                one.append("t")
+        one.append("t")
+        mark = read_mark(str(disk.lock))
+    assert mark is not None
+    assert left is not None
+    assert mark.synced >= left.synced > 0
+
+
+def _full(fd: int, data: bytes) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

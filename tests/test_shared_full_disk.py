@@ -52,15 +52,7 @@ class SmallDisk:
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc here")
 @pytest.mark.parametrize("fsync", ["always", "never"])
-@pytest.mark.parametrize(
-    "policy",
-    [
-        "raise",
-        "block",
-        pytest.param("spill", marks=pytest.mark.xfail(strict=False, reason="of two who make its folder, one fails")),
-        "drop",
-    ],
-)
+@pytest.mark.parametrize("policy", ["raise", "block", "spill", "drop"])
 def test_a_disk_that_several_processes_fill_to_the_brim(
     disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str, fsync: str
 ) -> None:

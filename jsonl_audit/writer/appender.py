@@ -169,6 +169,7 @@ class Appender:
             return committers.commit(((body,),), self._commit)[0]
         try:
             with self._turn.lock:
+                committers.at_work = True
                 now, tip = time.time_ns(), self._tip
                 if self._alone and tip.active is not None and not tip.broken and 0 <= now - tip.watched < tips.WATCH:
                     return tip.append(body, now // 1000)
@@ -182,6 +183,7 @@ class Appender:
                         tip.leave()  # interrupted: others must not wait for ever
                         raise
         finally:
+            committers.at_work = False
             committers.done()
             if self.notes.untold:
                 self.notes.tell()

@@ -21,8 +21,9 @@ from jsonl_audit.writer.turn import Turn
 
 __all__ = ["Committers", "Ticket"]
 
-PATIENCE = 1.0
-"""Seconds after which a thread that waits looks for itself: whoever was to wake it may have been interrupted."""
+PATIENCE, IDLE = 1.0, 0.05
+"""Seconds after which a thread that waits looks for itself, while somebody is at work and while nobody is: whoever was
+to wake it may have been interrupted."""
 GATHER = 0.005
 """Seconds that a leader waits at most for those who are on their way."""
 TOGETHER = 1024
@@ -48,6 +49,10 @@ class Ticket:
         """Whether it is not known yet what became of it."""
         return not self.settled
 
+    def whole(self) -> bool:
+        """Whether all that it brought is recorded, or refused."""
+        return self.error is not None or len(self.receipts) == sum(map(len, self.groups))
+
     def wake(self) -> None:
         """Lets the thread that waits with this ticket go on; no harm if it does already."""
         with contextlib.suppress(RuntimeError):
@@ -71,12 +76,18 @@ class Ticket:
 
 
 class Committers:
-    """The threads that commit to one log."""
+    """The threads that commit to one log.
+
+    Whoever has `leading` leads; nobody ever waits for that lock. An interrupt may leave it taken: a thread that has
+    waited long, while nobody is at work, puts a new one in its place. Two leaders do no harm, they take turns.
+    """
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._waiting: deque[Ticket] = deque()
         self._leading = threading.Lock()
+        self.at_work = False
+        """Whether a leader is in its turn."""
         self._crowd = 1  # how many threads were seen to commit at once
         self._took = 0.0  # seconds, by the commit before
         self._wanted = 0  # so many are waited for
@@ -93,27 +104,29 @@ class Committers:
             raise turn.within_itself()
         ticket = Ticket(groups)
         waiting = self._waiting
+        leading, leads = self._leading, False
         try:
             waiting.append(ticket)
-            leads = self._leading.acquire(blocking=False)
+            leads = leading.acquire(blocking=False)
             if not leads and len(waiting) == self._wanted:
-                self._full.release()
+                with contextlib.suppress(RuntimeError):
+                    self._full.release()
             while ticket.unsettled():
                 if leads:
                     self._lead(ticket, commit)
-                elif ticket.gate.acquire(timeout=PATIENCE):
-                    leads = ticket.unsettled() and self._leading.acquire(blocking=False)
-                else:  # whoever was to wake it may have been interrupted
+                    continue
+                if not ticket.gate.acquire(timeout=PATIENCE if self.at_work else IDLE) and not self.at_work:
                     self._leading = threading.Lock()
-                    leads = self._leading.acquire()
+                leading = self._leading
+                leads = leading.acquire(blocking=False)
         except BaseException:
             with contextlib.suppress(ValueError):  # taken already: it is recorded, or not, without us
                 waiting.remove(ticket)
             raise
         finally:
-            if waiting and not self._leading.locked():
-                with contextlib.suppress(IndexError):
-                    waiting[0].wake()
+            if leads:
+                _release(leading)
+            self._wake_next()
             if turn.notes.untold:
                 turn.notes.tell()
         if ticket.error is not None:
@@ -126,46 +139,49 @@ class Committers:
 
     def done(self) -> None:
         """Lets the next one lead."""
-        try:
-            self._leading.release()
-        except RuntimeError:  # somebody lost patience, and leads as well
-            pass
+        _release(self._leading)
         if self._waiting:
             self._crowd = 1 + len(self._waiting)
+            self._wake_next()
+
+    def _wake_next(self) -> None:
+        if self._waiting and not self._leading.locked():
             with contextlib.suppress(IndexError):
                 self._waiting[0].wake()
 
     def _lead(self, ticket: Ticket, commit: Callable[[list[Ticket]], None]) -> None:
         """Commits what waits, until the leader's own ticket is settled."""
-        leading = self._leading
-        try:
-            with self._turn.lock:
+        with self._turn.lock:
+            self.at_work = True
+            try:
                 while ticket.unsettled():
                     self._lead_once(commit)
-                    if ticket.unsettled() and ticket not in self._waiting:
-                        ticket.fail(KeyboardInterrupt(), self._turn.path)  # an interrupted leader had it in its hand
-                        ticket.settled = True
-        finally:
-            with contextlib.suppress(RuntimeError):
-                leading.release()
+                    if ticket.unsettled() and ticket not in self._waiting:  # an interrupted leader had it in its hand
+                        self._settle([ticket])
+            finally:
+                self.at_work = False
 
     def _lead_once(self, commit: Callable[[list[Ticket]], None]) -> None:
         waiting = self._waiting
         if self._crowd > 1:
             self._gather()
         taken: list[Ticket] = []
-        with contextlib.suppress(IndexError):
-            while len(taken) < TOGETHER:
-                taken.append(waiting.popleft())
         began = time.perf_counter()
         try:
+            while waiting and len(taken) < TOGETHER:
+                taken.append(waiting.popleft())
             commit(taken)
         finally:
             self._took = time.perf_counter() - began
             self._crowd = len(taken) + len(waiting)
-            for ticket in taken:
-                ticket.settled = True
-                ticket.wake()
+            self._settle(taken)
+
+    def _settle(self, tickets: list[Ticket]) -> None:
+        for ticket in tickets:
+            if not ticket.whole():
+                ticket.fail(KeyboardInterrupt(), self._turn.path)
+            ticket.settled = True
+            ticket.wake()
 
     def _gather(self) -> None:
         """Waits for those who were there a moment ago, and are on their way with what they have next.
@@ -176,3 +192,8 @@ class Committers:
             self._wanted = self._crowd
             self._full.acquire(timeout=min(self._took, GATHER))
             self._wanted = 0
+
+
+def _release(lock: threading.Lock) -> None:
+    with contextlib.suppress(RuntimeError):
+        lock.release()

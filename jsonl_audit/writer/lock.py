@@ -195,15 +195,19 @@ class Lock:
         """Says how far `active` is known to be on disk. Raises OSError, also where the lock is not held."""
         if not self.held:
             raise OSError(errno.ENOLCK, "the lock is not held", self.names.lock)
-        if self.shared and self.mark is not None:  # the weakest promise that any of those who share it made
-            fsync = min(fsync, self.mark.fsync, key=_STRENGTH.index) if self.mark.fsync in _STRENGTH else fsync
+        synced, head, last = active.synced, active.synced_head, self.mark
+        if self.shared and last is not None:
+            if last.fsync in _STRENGTH:  # the weakest promise that any of those who share it made
+                fsync = min(fsync, last.fsync, key=_STRENGTH.index)
+            if last.inode == active.key and last.segment == active.segment and last.synced > synced:
+                synced, head = last.synced, last.hash  # it never goes back
         found = Mark(
             boot=storage.boot_id(),
             log=active.log,
             segment=active.segment,
             inode=active.key,
-            synced=active.synced,
-            hash=active.synced_head,
+            synced=synced,
+            hash=head,
             purged=active.floor,
             failed=failed,
             acknowledged=active.seq if failed else 0,

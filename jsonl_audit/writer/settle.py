@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from jsonl_audit.content import Content
@@ -13,8 +14,11 @@ from jsonl_audit.writer.chain import Receipt
 
 __all__ = ["recorded"]
 
-_END = 67
-"""Bytes from a line's own hash to its end."""
+BLOCK = 1 << 20
+_HASH = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
+_END = 76
+"""Bytes from there to a line's end."""
+_SEQ = re.compile(rb'^\{"seq":([1-9][0-9]{0,18}),', re.MULTILINE)
 
 
 def recorded(names: Names, active: Active, receipts: Sequence[Receipt]) -> set[str]:
@@ -31,7 +35,7 @@ def recorded(names: Names, active: Active, receipts: Sequence[Receipt]) -> set[s
         while missing and path:
             with Content(path) as content:
                 header = content.header()
-                found |= _among(missing, content, end)
+                found |= _among(missing, first, content, end)
                 missing -= found
                 before = header.previous
                 path = ""
@@ -42,12 +46,15 @@ def recorded(names: Names, active: Active, receipts: Sequence[Receipt]) -> set[s
     return {own.decode() for own in found}
 
 
-def _among(wanted: set[bytes], content: Content, end: int) -> set[bytes]:
-    """Which of the hashes end a line of the first `end` bytes."""
-    found = set()
-    rest = b""
-    for block in content.blocks(0, end):
-        text = rest + block
-        found |= {own for own in wanted if b',"hash":"%b"}\n' % own in text}
-        rest = text[-_END - 16 :]
+def _among(wanted: set[bytes], first: int, content: Content, end: int) -> set[bytes]:
+    """Which of the hashes end a line of the first `end` bytes; from the end back to the record `first`."""
+    found: set[bytes] = set()
+    start = end
+    while start > 0 and not wanted <= found:
+        start = max(0, start - BLOCK)
+        text = content.read(start, min(BLOCK + _END, end - start))
+        found |= wanted.intersection(match[1] for match in _HASH.finditer(text))
+        begins = _SEQ.search(text)
+        if begins is not None and int(begins[1]) <= first:
+            break
     return found

@@ -94,10 +94,11 @@ class SharedTip(tips.Tip):
             self.watched = now
         self.lock.new_mark()
         active = self.active if self.active is not None and self.active.fd >= 0 else None
-        if active is not None and self.disk.failed:
+        if active is not None:
             self._know_what_is_synced(active)
-            self._say_that_a_sync_failed(active)
-            return self._open_anew()
+            if self.disk.failed:
+                self._say_that_a_sync_failed(active)
+                return self._open_anew()
         for _ in range(3):
             if active is not None and not (self.broken and live.unchanged(self.names, active)):
                 there = self._caught_up(active)
@@ -169,17 +170,20 @@ class SharedTip(tips.Tip):
         self.disk.mark(active)
 
     def sync_failed(self, active: Active, failure: OSError) -> None:
-        """Under the lock, and knowing what others appended: that is not known to be on the disk either."""
+        """Says so under the lock."""
         with contextlib.suppress(OSError, LockedError):  # else the next commit says so
             self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=False)
             self.lock.new_mark()
-            absorb(active)
             self._know_what_is_synced(active)
             self._say_that_a_sync_failed(active)
         self._notes.add(f"a sync in the background failed: {failure.strerror}")
 
     def _say_that_a_sync_failed(self, active: Active) -> None:
-        """Leaves that mark, where nobody has, and nobody went on. The lock is held. Raises OSError."""
+        """Leaves that mark, where nobody has, and nobody went on. The lock is held. Raises OSError.
+
+        What others appended meanwhile is not known to be on the disk either.
+        """
+        absorb(active)
         mark = self.lock.mark
         if mark is None or mark.segment < active.segment or (mark.segment == active.segment and not mark.failed):
             self.lock.write_mark(active, self.settings.fsync, failed=True)

@@ -57,7 +57,7 @@ class Tip:
         """Called with the time when the files are looked at, in the middle of a commit."""
         self._notes = notes
         self._seal_at = 0
-        self._handed = False  # the system was given lines, and has not said that they are written
+        self._handed = False  # the system was given lines whose receipts nobody has yet
 
     # -- opening and closing
 
@@ -141,6 +141,7 @@ class Tip:
                 for ticket, receipts in under_way:
                     ticket.receipts += receipts
                     self.records += len(receipts)
+                self._handed = False
                 self.records -= 1
                 made.clear()
                 times.clear()
@@ -172,7 +173,7 @@ class Tip:
             put()
         except BaseException as error:
             handed, self._handed = under_way if self._handed else [], False
-            for number, ticket in enumerate(left for left in tickets if not _whole(left)):
+            for number, ticket in enumerate(left for left in tickets if not left.whole()):
                 attempted = tuple(receipt for other, some in handed if other is ticket for receipt in some)
                 ticket.fail(error, self.names.path, attempted, copied=number > 0)
             if not isinstance(error, AuditError | OSError):
@@ -200,6 +201,7 @@ class Tip:
         alone = not active.has_records
         line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now)
         self.put(active, line, receipt, us, None, fsync)
+        self._handed = False
         if alone:
             active.own = active.seq - active.first_seq
 
@@ -219,21 +221,20 @@ class Tip:
             storage.write(active.fd, data)
         except OSError as error:
             raise self.write_failed(error) from error
-        if fsync == "always":
-            try:
+        try:
+            if fsync == "always":
                 self.disk.must_sync(active)
-            except SyncError:
-                self._handed = False  # what stands behind the last good sync does not count, for certain
-                raise
-        active.wrote(data, last, us, times)
-        self._handed = False
-        self.commits += 1
-        self.bytes += len(data)
-        if fsync == "always":
-            self.disk.synced(active, active.size, active.head)
-            self._mark_commit(active)
-        elif fsync == "interval" and not self.wake():
-            self.sync(active)
+            active.wrote(data, last, us, times)
+            self.commits += 1
+            self.bytes += len(data)
+            if fsync == "always":
+                self.disk.synced(active, active.size, active.head)
+                self._mark_commit(active)
+            elif fsync == "interval" and not self.wake():
+                self.sync(active)
+        except SyncError:
+            self._handed = False  # what stands behind the last good sync does not count, for certain
+            raise
         self.broken = False
         if active.walk is not None:
             self._walk_on(active, len(data))
@@ -387,8 +388,3 @@ class Tip:
         if self.settings.backup_count:
             purge.in_passing(self, self.active, self.settings.backup_count, self._notes)
         return sealed
-
-
-def _whole(ticket: Ticket) -> bool:
-    """Whether all that a ticket brought is recorded, or refused already."""
-    return ticket.error is not None or len(ticket.receipts) == sum(map(len, ticket.groups))

@@ -44,14 +44,13 @@ class Waiter:
         `fd` is the waiter's from here on, whatever comes of it. Raises OSError.
         """
         self.got = -1
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name="jsonl_audit lock", daemon=True)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="jsonl_audit lock", daemon=True)
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError:  # too many threads, or the interpreter is ending
                 self._look_again_and_again(fd, timeout)
                 return
-            self._thread = thread
         with self._mutex:
             joined = self._fd >= 0
             self._wanted = True
@@ -90,13 +89,14 @@ class Waiter:
             self._asked.acquire()
             if self._fd < 0:
                 return
+            error = None
             try:
                 storage.wait_for_lock(self._fd)
-            except OSError as error:
-                self._error = error
+            except OSError as refused:
+                error = refused
             with self._mutex:
                 if self._wanted:
-                    self._wanted = False
+                    self._wanted, self._error = False, error
                     self._over.release()
                 else:
                     fd, self._fd = self._fd, -1
@@ -104,9 +104,10 @@ class Waiter:
 
     def _look_again_and_again(self, fd: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        while not storage.lock_again(fd):
-            if time.monotonic() > deadline:
+        try:
+            while not storage.lock_again(fd) and time.monotonic() < deadline:
+                time.sleep(PAUSE)
+            self.got = fd if storage.lock_again(fd) else -1
+        finally:
+            if self.got < 0:
                 storage.close(fd)
-                return
-            time.sleep(PAUSE)
-        self.got = fd
