@@ -44,13 +44,14 @@ class Waiter:
         `fd` is the waiter's from here on, whatever comes of it. Raises OSError.
         """
         self.got = -1
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="jsonl_audit lock", daemon=True)
-            try:
-                self._thread.start()
-            except RuntimeError:  # too many threads, or the interpreter is ending
-                self._look_again_and_again(fd, timeout)
-                return
+        try:
+            alone = not self._has_thread()
+        except BaseException:
+            storage.close(fd)
+            raise
+        if alone:
+            self._look_again_and_again(fd, timeout)
+            return
         with self._mutex:
             joined = self._fd >= 0
             self._wanted = True
@@ -71,6 +72,16 @@ class Waiter:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+
+    def _has_thread(self) -> bool:
+        """Sees to the thread; False where there are too many, or the interpreter is ending."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="jsonl_audit lock", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:
+                return False
+        return True
 
     def end(self) -> None:
         """Lets an idle thread go."""
