@@ -28,15 +28,19 @@ class Interrupt:
 
     def __init__(self, nth: int) -> None:
         self.left = nth
+        self.came = False
+        """Python itself may have swallowed it: in a destructor, say."""
 
     def __call__(self, _frame: FrameType, event: str, _arg: Any) -> None:
         self.left -= event in ("call", "c_return")
         if self.left == 0:
             sys.setprofile(None)
+            self.came = True
             raise KeyboardInterrupt
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Interrupt:
         sys.setprofile(self)
+        return self
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
@@ -55,9 +59,9 @@ def test_an_append_that_is_interrupted_anywhere_leaves_a_whole_log(
         while interrupted:
             nth += 1
             try:
-                with Interrupt(nth):
+                with Interrupt(nth) as interrupt:
                     {0: log.rotate, 1: lambda: log.append(events[0]), 3: lambda: log.append_many(events)}[many]()
-                interrupted = False
+                interrupted = interrupt.came
             except KeyboardInterrupt:
                 pass
             log.append("t")
@@ -81,9 +85,9 @@ def test_one_of_two_that_share_may_be_interrupted_anywhere(
             nth += 1
             other.append("other", n=nth)
             try:
-                with Interrupt(nth):
+                with Interrupt(nth) as interrupt:
                     log.append_many([{}, {}]) if nth % 3 == 0 else log.append("t")
-                interrupted = False
+                interrupted = interrupt.came
             except KeyboardInterrupt:
                 pass
             other.append("other", n=-nth)
@@ -130,9 +134,9 @@ def test_a_leader_that_is_interrupted_anywhere_tells_its_followers_the_truth(
             committers.at_work = False
             committers._leading.release()
             try:
-                with Interrupt(nth):
+                with Interrupt(nth) as interrupt:
                     log._appender.commit([[encode({"nth": nth, "who": 2, "n": 0})]])
-                interrupted = False
+                interrupted = interrupt.came
             except KeyboardInterrupt:
                 pass
             for follower in followers:
@@ -166,9 +170,9 @@ def test_one_that_waits_for_the_lock_may_be_interrupted_anywhere(
             letting_go = threading.Timer(0.005, storage.unlock, (other,))
             letting_go.start()
             try:
-                with Interrupt(nth):
+                with Interrupt(nth) as interrupt:
                     log.append("t")
-                interrupted = False
+                interrupted = interrupt.came
             except KeyboardInterrupt:
                 pass
             letting_go.join()
