@@ -22,6 +22,9 @@ __all__ = ["Arrears"]
 GIVE_UP = 5
 """So many times in a row a spill log may not be readable: then it is left for the next who opens the log."""
 
+NAMES = 5
+"""So many names are tried for a new spill log."""
+
 
 class Arrears:
     """The arrears of one open log. One thread at a time, which its callers see to."""
@@ -85,10 +88,9 @@ class Arrears:
 
         Raises StorageError where that cannot be done either; they are counted then.
         """
-        assert self._place is not None
         try:
             if self._own is None:
-                self._own = Spill(self._place.new(), self._appender.settings, self._reads)
+                self._own = self._new()
                 self._spills.append(self._own)
             return self._own.hold(pending, error, self._appender)
         except (LogError, OSError) as worse:
@@ -100,6 +102,13 @@ class Arrears:
             )
             self.unspilled.add(pending.left, lost.message, lost.errno)
             raise lost from worse
+
+    def _new(self) -> Spill:
+        assert self._place is not None
+        for _ in range(NAMES):
+            with contextlib.suppress(LockedError):  # another process took it for one that was left behind
+                return Spill(self._place.new(), self._appender.settings, self._reads)
+        return Spill(self._place.new(), self._appender.settings, self._reads)
 
     def sync_held(self) -> None:
         """Returns when what is held is on disk. Raises SyncError, StorageError."""
