@@ -538,3 +538,34 @@ def test_the_spill_log_says_of_which_log_it_is(disk: Disk, elsewhere: Path) -> N
     assert [record["type"] for record in records] == ["audit.segment", "audit.held", "audit.attempted", "t"]
     assert records[1]["details"]["path"] == str(disk.path)
     assert records[1]["details"]["log"] == json.loads(disk.lines()[0])["details"]["log"]
+
+
+def test_a_spill_log_whose_sync_failed_takes_nothing_more(disk: Disk, calls: Calls, elsewhere: Path) -> None:
+    """What a failed sync takes back has its seqs given again: whoever brings in must not take one for the other."""
+    with spilling(disk, elsewhere) as log:
+        broken = [str(disk.folder) + os.sep]
+
+        def before(name: str, args: tuple[Any, ...]) -> None:
+            if name in ("write", "sync") and isinstance(args[0], int):
+                path = os.readlink(f"/proc/self/fd/{args[0]}")
+                if any(path.startswith(place) for place in broken) and (name == "write" or place_of(path)):
+                    raise OSError(errno.EIO, "made to fail")
+
+        def place_of(path: str) -> bool:
+            return path.startswith(str(elsewhere))
+
+        calls.before = before
+        for n in range(3):
+            log.append("t", n=n)
+        broken.append(str(elsewhere))
+        with pytest.raises(StorageError):
+            log.flush()
+        broken.pop()
+        for n in range(3, 6):
+            log.append("t", n=n)
+        calls.heal()
+    there = numbers(disk)
+    spilled = control(disk, "audit.spilled")
+    assert there[-3:] == [3, 4, 5]
+    assert len(set(there)) == len(there)
+    assert len(there) + sum(each.get("missing", 0) for each in spilled) >= 6

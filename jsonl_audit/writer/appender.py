@@ -323,6 +323,17 @@ class Appender:
         return active.log if active is not None else ""
 
     @property
+    def known_segment(self) -> int:
+        """The active segment's number as far as this process knows; 0 if it does not."""
+        active = self._tip.active
+        return active.segment if active is not None else 0
+
+    @property
+    def sync_failed(self) -> bool:
+        """Whether a sync failed, and what it covered is about to be given up."""
+        return self._tip.disk.failed
+
+    @property
     def known_seq(self) -> int:
         """seq of the last record as far as this process knows, which asks nobody; 0 if it does not know."""
         active = self._tip.active

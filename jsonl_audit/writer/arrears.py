@@ -89,7 +89,7 @@ class Arrears:
         Raises StorageError where that cannot be done either; they are counted then.
         """
         try:
-            if self._own is None:
+            if self._own is None or self._own.worn:
                 self._own = self._new()
                 self._spills.append(self._own)
             return self._own.hold(pending, error, self._appender)
@@ -112,8 +112,8 @@ class Arrears:
 
     def sync_held(self) -> None:
         """Returns when what is held is on disk. Raises SyncError, StorageError."""
-        if self._own is not None:
-            self._own.log.flush()
+        for spill in self._spills:
+            spill.log.flush()
 
     def take_over(self) -> bool:
         """Looks for spill logs whose process is no more; whether there are any."""

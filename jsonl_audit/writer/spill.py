@@ -61,6 +61,9 @@ class Spill:
         self.more = False
         """Whether there was more to bring in than one step does."""
         self._known = not taken_over
+        self._segment = self.log.known_segment
+        self._brought_in: set[tuple[int, str, str]] | None = None
+        """What is in the log, where seqs alone do not tell: a failed sync of the spill log had them given again."""
         self._telling: Pending | None = None
         self._behind = "", 0
         self._after_all = 0
@@ -74,6 +77,11 @@ class Spill:
         self._begin_count()
 
     # -- holding
+
+    @property
+    def worn(self) -> bool:
+        """Whether nothing more is to be held here: a sync failed, or a write stopped in the middle."""
+        return self.log.sync_failed or self.log.known_segment != self._segment
 
     def hold(self, pending: Pending, error: AuditError, main: Appender) -> list[Receipt]:
         """Holds what is not recorded of a call. Returns the receipts of all of it. Raises StorageError, LogError."""
@@ -97,7 +105,9 @@ class Spill:
         held = Pending([*groups, *pending.rest()])
         try:
             receipts = held.commit(self.log)
+            self._known = self._known and not self.worn
         except AuditError:
+            self._known = self._known and not self.worn
             done = len(held.receipts)
             self._said = self._said or done > 0
             self.held += max(0, done - extra)
@@ -138,7 +148,10 @@ class Spill:
         if self._chunk is None:
             self._miss(self.log.known_seq - self.seq)
             self.seq = max(self.seq, self.log.known_seq)
-            if self._count or self._missing:
+            if self._brought_in:  # what it does not hold any more had been brought in before
+                self._missing -= len(self._brought_in)
+                self._brought_in.clear()
+            if self._count or self._missing > 0:
                 self._telling = Pending([[record.control("audit.spilled", self._details())]])
                 self._tell(main)
             return True
@@ -197,7 +210,7 @@ class Spill:
         for found in self._read(self.seq):
             self._miss(found["seq"] - seq - 1)
             batch = found.get("batch")
-            if (len(groups) >= CHUNK or size >= CHUNK_BYTES) and (batch is None or batch[0] == 1):
+            if (len(groups) >= CHUNK or size >= CHUNK_BYTES) and not maybe and (batch is None or batch[0] == 1):
                 self.more = True
                 break
             seq = found["seq"]
@@ -209,14 +222,17 @@ class Spill:
                     self._about(found)
                 elif found["type"] == "audit.segment":
                     self.id = found["details"]["log"]
-                elif found["type"] == "audit.lost":  # a sync of the spill log itself had failed
-                    self._miss(found["details"]["count"])
+                    first, last = found["details"].get("lost", (1, 0))  # a sync of the spill log itself had failed
+                    self._miss(last - first + 1)
                 continue
             if not self.id:
                 self._read_about()
             self.since = self.since or found["ts"]
             self._first = self._first or found["ts"]
             self._last = found["ts"]
+            if self._brought_in is not None and _key(found) in self._brought_in:
+                self._brought_in.remove(_key(found))
+                continue
             if maybe and maybe.pop(0).hash in there:  # the write that had failed had done it
                 self.held = max(0, self.held - 1)
                 continue
@@ -231,9 +247,9 @@ class Spill:
         else:
             self.seq = seq
 
-    def _read(self, after: int) -> Iterator[dict[str, Any]]:
+    def _read(self, after: int, text: str | None = None) -> Iterator[dict[str, Any]]:
         try:
-            for line in self._reads(self.path, after):
+            for line in self._reads(self.path, after, text):
                 if record.own_hash_right(line):
                     yield record.decode(line)
         except (AuditError, OSError) as error:
@@ -269,7 +285,7 @@ class Spill:
             details["errno"] = self._errno
         if self._split:
             details["split"] = True
-        if self._missing:
+        if self._missing > 0:
             details["missing"] = self._missing
         return details
 
@@ -294,24 +310,32 @@ class Spill:
     def _look_what_is_in(self, main: Appender) -> None:
         """Finds out, in the log itself, how far bringing in came before it was interrupted."""
         self._chunk = self._telling = None
-        self.seq = 1
+        self.seq, self.missing = 1, 0
         self._begin_count()
         if not self._read_about():
             return
         main.last  # noqa: B018 - whatever a failed write left there is judged before it is read
         log, after = self._behind
+        renumbered = any("lost" in found["details"] for found in self._read(0, '"lost":[') if _is_header(found))
+        self._brought_in = set() if renumbered else None
+        told, last = 0, 1
         for line in self._reads(main.names.path, after if log == main.known_log else 0, self.id):
             found = record.decode(line)
             if found["type"] == "audit.spilled" and found["details"].get("log") == self.id:
                 self._begin_count()
+                told += found["details"].get("missing", 0)
             marks = _marks(found, self.id)
             if marks is not None:
-                self.seq = max(self.seq, marks["seq"])
+                last = max(last, marks["seq"])
+                if self._brought_in is not None:
+                    self._brought_in.add((marks["seq"], marks["ts"], found["id"]))
                 self._first = self._first or marks["ts"]
                 self._last = marks["ts"]
                 self._first_seq = self._first_seq or found["seq"]
                 self._last_seq = found["seq"]
                 self._count += 1
+        self._missing = -told
+        self.seq = 1 if renumbered else last
 
     def end(self) -> None:
         """Removes the spill log, all of which is in the log; keeps it, under another name, if some cannot be read.
@@ -331,6 +355,14 @@ class Spill:
         """Leaves what is held to whoever opens the log next."""
         with contextlib.suppress(SyncError):  # all that is held was synced as its mode says
             self.log.close()
+
+
+def _is_header(found: dict[str, Any]) -> bool:
+    return bool(found["type"] == "audit.segment")
+
+
+def _key(found: dict[str, Any]) -> tuple[int, str, str]:
+    return found["seq"], found["ts"], found["id"]
 
 
 def _marks(found: dict[str, Any], log: str) -> dict[str, Any] | None:
