@@ -147,9 +147,8 @@ class Arrears:
         if self._spills:
             self._bring_in(self._spills[0])
             return False
-        for tally in self.tallies:
-            while tally.count or self._telling is not None:
-                self._tell(tally)
+        while self._telling is not None or any(tally.count for tally in self.tallies):
+            self._tell()
         return True
 
     def _bring_in(self, spill: Spill) -> None:
@@ -174,18 +173,18 @@ class Arrears:
         if spill is self._own:
             self._own = None
 
-    def _tell(self, tally: Tally) -> None:
-        if self._telling is None:
-            details = tally.take()
-            self._telling = tally, details, Pending([[record.control(tally.kind, details)]])
-        tally, details, pending = self._telling
-        try:
-            pending.commit_for_sure(self._appender, self._reads)
-        except AuditError:
-            if not pending.attempted:  # nothing of it stands in the log: the next try tells of more
+    def _tell(self) -> None:
+        if self._telling is not None:
+            tally, details, pending = self._telling
+            pending.settle(self._appender)
+            if pending.left:  # nothing of it stands in the log: more may be told by now
                 self._telling = None
                 tally.give_back(details)
-            raise
+        if self._telling is None:
+            tally = next(tally for tally in self.tallies if tally.count)
+            details = tally.take()
+            self._telling = tally, details, Pending([[record.control(tally.kind, details)]])
+        self._telling[2].commit_for_sure(self._appender, self._reads)
         self._telling = None
 
     def end(self) -> None:

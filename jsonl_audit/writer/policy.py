@@ -116,6 +116,7 @@ class Policy:
         self._new_order()
         self._background = Background(self.look_again, 2 * TRY_EVERY)
         self.arrears.forget()
+        self._appender.notes.later = False
         if self.space is not None:
             self.space.forked()
         self.trouble = self.space is not None and self.space.restricts
