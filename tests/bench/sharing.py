@@ -24,6 +24,7 @@ from .setting import Setting
 __all__ = ["append_processes"]
 
 PROCESSES = 4
+QUICK = 2  # a start of Python for each, which a quick run has no time for
 EACH = 2_500
 MOST = 2**20
 WRITER = Path(__file__).resolve().with_name("writer.py")
@@ -56,7 +57,7 @@ class _Kept:
 def append_processes(setting: Setting) -> Iterable[Result]:
     """4 processes on one log that rotates at 1 MiB; losses counted."""
     _needs_sharing(setting)
-    each = setting.count(EACH)
+    each, processes = setting.count(EACH), QUICK if setting.quick else PROCESSES
     kept: dict[str, _Kept] = {}
     absent: dict[str, str] = {}
     with setting.scratch() as folder:
@@ -74,7 +75,7 @@ def append_processes(setting: Setting) -> Iterable[Result]:
                 absent[name] = f"{name} is not installed"
                 continue
             kept[name] = _Kept()
-            sides[name] = _side(folder, events, name, each, kept[name])
+            sides[name] = _side(folder, events, name, each, kept[name], processes)
         samples = in_turn(sides, setting.rounds, warm=False)  # every process is a new one
     for name, found in kept.items():
         say(f"    {name}: {found.words()}, in {found.files} files")
@@ -83,7 +84,7 @@ def append_processes(setting: Setting) -> Iterable[Result]:
         ("jsonl_audit_interval", 'append, shared=True, fsync="interval"'),
         ("AuditHandler", "AuditHandler as it is by default"),
     ):
-        work = f"{how}, {PROCESSES} processes, a segment a MiB"
+        work = f"{how}, {processes} processes, a segment a MiB"
         for theirs, against in _OTHERS.items():
             missing = absent.get(ours) or absent.get(theirs)
             bounds = (2.0, 4.0) if (ours, theirs) == ("jsonl_audit", "concurrent-log-handler") else (None, None)
@@ -107,26 +108,26 @@ def _needs_sharing(setting: Setting) -> None:
             raise UnavailableError(str(error)) from error
 
 
-def _side(folder: Path, events: Path, name: str, each: int, kept: _Kept) -> Side:
+def _side(folder: Path, events: Path, name: str, each: int, kept: _Kept, processes: int) -> Side:
     def side() -> float:
         own = folder / f"side{next(_number)}"
         own.mkdir()
         path = own / "audit.jsonl"
-        taken = _run(path, events, name, each)
-        _look(path, name, each, kept)
+        taken = _run(path, events, name, each, processes)
+        _look(path, name, processes * each, kept)
         for old in own.iterdir():
             old.unlink()
         own.rmdir()
-        return taken / (PROCESSES * each)
+        return taken / (processes * each)
 
     return side
 
 
-def _run(path: Path, events: Path, name: str, each: int) -> float:
+def _run(path: Path, events: Path, name: str, each: int, processes: int) -> float:
     """Seconds from the word to begin until the last process has made its last call."""
     writers = []
     try:
-        for who in range(PROCESSES):
+        for who in range(processes):
             writer = subprocess.Popen([sys.executable, WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             writers.append(writer)
             told = {"side": name, "path": str(path), "events": str(events), "who": who, "count": each, "most": MOST}
@@ -167,7 +168,7 @@ def _hear(writer: subprocess.Popen[bytes]) -> None:
         raise SystemExit("benchmark: a writer failed; its words stand above")
 
 
-def _look(path: Path, name: str, each: int, kept: _Kept) -> None:
+def _look(path: Path, name: str, written: int, kept: _Kept) -> None:
     """Counts what is there of all that was logged; of ours it must be all, once, in a log that is intact."""
     found: Counter[tuple[int, int]] = Counter()
     if name in _OTHERS:
@@ -189,8 +190,8 @@ def _look(path: Path, name: str, each: int, kept: _Kept) -> None:
         for record in query(path):
             event = record["event"] if name == "AuditHandler" else record  # there it is what the call gave as `extra`
             found[event["writer"], event["number"]] += 1
-    kept.written += PROCESSES * each
-    kept.lost += PROCESSES * each - len(found)
+    kept.written += written
+    kept.lost += written - len(found)
     kept.doubled += sum(count - 1 for count in found.values())
     if name not in _OTHERS and (kept.lost or kept.doubled):
         raise SystemExit(f"benchmark: {name} {kept.words()}")
