@@ -224,7 +224,6 @@ def test_each_may_have_its_own_thread_that_takes_its_commits_along(disk: Disk) -
     assert len(there.events) == 4 * 5 * 15
 
 
-@pytest.mark.xfail(strict=True, reason="whoever comes second is refused")
 def test_a_folder_that_another_process_makes_in_the_same_moment(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.mkdir
 
