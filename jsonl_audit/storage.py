@@ -13,6 +13,11 @@ import stat as stat_module
 import sys
 from collections.abc import Iterator
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = [
     "boot_id",
     "close",
@@ -128,9 +133,7 @@ def overwrite(fd: int, offset: int, data: bytes) -> None:
 
 def sync(fd: int) -> None:
     """Returns when the file's bytes, and its size, are on the disk itself."""
-    if _MACOS:
-        import fcntl
-
+    if _MACOS and fcntl is not None:
         try:
             fcntl.fcntl(
                 fd, getattr(fcntl, "F_FULLFSYNC", 51)
@@ -257,10 +260,8 @@ def lock_again(fd: int) -> bool:
 
     The same lock by the same call, without the layers around it, which cost more than the rest of taking it.
     """
-    if _WINDOWS:
+    if fcntl is None:
         return lock(fd)
-    import fcntl
-
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -278,20 +279,25 @@ def _nothing() -> None:
 
 
 def wait_for_lock(fd: int) -> None:
-    """Returns when the lock is this descriptor's, however long that takes. Raises OSError."""
-    _portalocker(fd, wait=True)
+    """Returns when the lock is this descriptor's, however long that takes. Raises OSError.
+
+    It imports nothing where it can: it is called in a thread, and whoever waits for it may hold a lock of `logging` or
+    of the importing of modules.
+    """
+    if fcntl is None:
+        _portalocker(fd, wait=True)
+    else:
+        fcntl.flock(fd, fcntl.LOCK_EX)
 
 
 def unlock(fd: int) -> None:
     """Gives the lock back and keeps the descriptor. Never in a forked child: it would free the parent's."""
-    if _WINDOWS:
+    if fcntl is None:
         import portalocker
 
         portalocker.unlock(fd)
-        return
-    import fcntl
-
-    fcntl.flock(fd, fcntl.LOCK_UN)
+    else:
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def _portalocker(fd: int, *, wait: bool) -> bool:

@@ -14,7 +14,7 @@ from disk import Disk, chain
 
 from jsonl_audit import Receipt, WriteError, storage, verify
 from jsonl_audit.record import encode
-from jsonl_audit.writer import active
+from jsonl_audit.writer import active, group
 
 pytestmark = [
     pytest.mark.usefixtures("quick_disk"),
@@ -108,6 +108,8 @@ def test_a_leader_that_is_interrupted_anywhere_tells_its_followers_the_truth(
 ) -> None:
     """Each follower has its receipts, or an error that names all of its events that may be recorded."""
     monkeypatch.setattr(storage, "sync", lambda _fd: None)
+    monkeypatch.setattr(group, "PATIENCE", 0.02)
+    monkeypatch.setattr(group, "IDLE", 0.002)
     heard: dict[tuple[int, int], tuple[Receipt, ...]] = {}
     nth, interrupted = 0, True
     with disk.open(fsync="always", shared=shared) as log:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable
 from types import MethodType
 
 __all__ = ["Background"]
+
+PATIENCE = 5.0
+"""Seconds that closing waits for a call that is under way."""
 
 
 class Background:
@@ -44,10 +48,14 @@ class Background:
         self._wanted.set()
 
     def end(self) -> None:
-        """No more calls; one that is under way is waited for."""
+        """No more calls; one that is under way is waited for.
+
+        Not for ever: it may be waiting, with its work done, for a lock of `logging` that the caller holds, and where
+        the interpreter ends it never goes on.
+        """
         self.stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        if self._thread is not None and self._thread is not threading.current_thread() and not sys.is_finalizing():
+            self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         while True:
