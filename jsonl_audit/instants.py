@@ -84,7 +84,7 @@ def micros(instant: str) -> int:
     >>> micros("1970-01-01T00:00:01.000000Z")
     1000000
     """
-    return (datetime.strptime(instant, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc) - _EPOCH) // _MICRO
+    return (datetime.fromisoformat(instant[:26]).replace(tzinfo=timezone.utc) - _EPOCH) // _MICRO
 
 
 def from_text(value: str) -> tuple[int, bool] | None:

@@ -159,9 +159,9 @@ def sync_directory(path: str) -> None:
         os.close(fd)
 
 
-def close(fd: int) -> None:
-    """Gives the descriptor back; with the last one of a lock file the lock goes too."""
-    os.close(fd)
+close = os.close
+"""Gives a descriptor back; with the last one of a lock file the lock goes too. Called as it is: where a descriptor is
+forgotten just before, an interrupt has no place between the two."""
 
 
 def stat(where: int | str) -> os.stat_result:

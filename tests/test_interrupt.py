@@ -185,3 +185,42 @@ def test_one_that_waits_for_the_lock_may_be_interrupted_anywhere(
         storage.close(other)
     assert nth > 50
     assert verify(disk.path, full=True).verdict == "intact"
+
+
+@pytest.mark.parametrize("options", [{}, {"shared": True}, {"fsync": "interval"}], ids=["alone", "shared", "interval"])
+def test_a_close_that_is_interrupted_anywhere_is_made_good_by_another(disk: Disk, options: dict[str, Any]) -> None:
+    nth, interrupted = 0, True
+    while interrupted:
+        nth += 1
+        log = disk.open(**options)
+        log.append("t")
+        try:
+            with Interrupt(nth) as interrupt:
+                log.close()
+        except KeyboardInterrupt:
+            pass
+        interrupted = interrupt.came
+        log.close()
+        disk.open(lock_timeout=0).close()
+    assert nth > 30
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+def test_the_first_append_after_a_sync_in_the_background_may_be_interrupted_anywhere(
+    disk: Disk, shared: bool
+) -> None:
+    nth, interrupted = 0, True
+    with disk.open(fsync="interval", sync_interval=3600, shared=shared) as log:
+        while interrupted:
+            nth += 1
+            log._appender._background._wanted = False  # as after each background sync
+            try:
+                with Interrupt(nth) as interrupt:
+                    log.append("t")
+            except KeyboardInterrupt:
+                pass
+            interrupted = interrupt.came
+            log.append("t")
+    assert nth > 20
+    assert verify(disk.path, full=True).verdict == "intact"

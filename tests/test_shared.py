@@ -470,3 +470,49 @@ def test_the_mark_never_goes_back(disk: Disk, monkeypatch: pytest.MonkeyPatch) -
 
 def _full(fd: int, data: bytes) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_end_before_what_was_on_the_disk_is_damage_whoever_notices(disk: Disk) -> None:
+    with disk.open(shared=True, fsync="always") as one, disk.open(shared=True, fsync="always") as two:
+        one.append("t", n=0)
+        for n in range(1, 5):
+            two.append("t", n=n)
+        disk.cut(disk.path.stat().st_size - 400)
+        one.append("t", n=5)
+        two.append("t", n=6)
+        assert any("were known here" in note for note in two.notes)
+    report = verify(disk.path)
+    assert report.verdict == "tampered"
+    assert [finding.kind for finding in report.findings] == ["documented-damage"]
+
+
+def test_one_that_appends_little_beside_one_that_appends_much_still_seals(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others write is looked through as fast as they write it."""
+    for name, value in (("NEAR", 3000), ("DIGEST_BLOCK", 500)):
+        monkeypatch.setattr(f"jsonl_audit.writer.shared.{name}", value)
+    monkeypatch.setattr("jsonl_audit.writer.tip.SLICE", 500)
+    with disk.open(shared=True, max_bytes=30_000) as one, disk.open(shared=True, max_bytes=10**9) as two:
+        for n in range(100):
+            two.append_group([{"text": "x" * 300} for _ in range(5)])
+            one.append("t", n=n)
+    assert max(path.stat().st_size for path in disk.sealed()) < 45_000
+    assert len(disk.sealed()) > 5
+    assert verify(disk.path, full=True).verdict == "intact"
+
+
+def test_a_folder_that_cannot_be_synced_costs_no_descriptor(disk: Disk, calls: Calls) -> None:
+    with disk.open(shared=True) as one, disk.open(shared=True) as two:
+        one.append("t", n=0)
+        two.append("t", n=1)
+        two.rotate()
+        before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+        calls.fail("sync_directory", for_ever=True)
+        for _ in range(5):
+            with pytest.raises(WriteError):
+                one.append("refused")
+        calls.heal()
+        assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
+        one.append("t", n=2)
+    assert [event["n"] for event in chain(disk).events] == [0, 1, 2]

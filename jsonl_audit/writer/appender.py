@@ -86,17 +86,16 @@ class Appender:
 
     @in_turn
     def _close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        registry.discard(self)
         try:
-            if self._tip.active is not None:
-                self._last = self._tip.active.link
-            self._tip.close()
-        finally:
+            if not self.closed:
+                self.closed = True
+                if self._tip.active is not None:
+                    self._last = self._tip.active.link
+                self._tip.close()
+        finally:  # also by a second call, where the first was interrupted
             self._tip.let_go()
             self._background.stop()
+            registry.discard(self)
 
     def after_fork(self) -> bool:
         """In a child: the parent's lock is left to the parent. Whether the log is open there too."""
@@ -267,6 +266,8 @@ class Appender:
         storage.close(fd)
         with self._turn.lock:
             if tip.active is not active or tip.disk.failed:
+                if failure is not None:
+                    self.notes.add(f"a sync of a segment that is sealed by now failed: {failure.strerror}")
                 return
             try:
                 tip.synced_beside(active, size, head, failure)

@@ -24,28 +24,36 @@ class Background:
         assert isinstance(work, MethodType)
         self._work = weakref.WeakMethod(work)
         self._pause = interval / 2
-        self._wanted = threading.Event()
-        self._ended = threading.Event()
+        self._signal = threading.Lock()  # open for an instant, when there is something to do; no call of it is Python's
+        self._signal.acquire()
+        self._wanted = self._ended = False
         self._thread: threading.Thread | None = None
 
     def wake(self) -> bool:
         """There is something to sync. False where the system gives no thread for it: then nobody will."""
-        if self._wanted.is_set():
+        if self._wanted and self._thread is not None:
             return True
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name="jsonl_audit sync", daemon=True)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="jsonl_audit sync", daemon=True)
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError:  # too many threads, or the interpreter is ending
+                self._thread = None
                 return False
-            self._thread = thread
-        self._wanted.set()
+        self._wanted = True
+        try:
+            self._signal.release()
+        except RuntimeError:  # it is open
+            pass
         return True
 
     def stop(self) -> None:
         """No more calls."""
-        self._ended.set()
-        self._wanted.set()
+        self._ended = True
+        try:
+            self._signal.release()
+        except RuntimeError:  # it is open
+            pass
 
     def end(self) -> None:
         """No more calls; one that is under way is waited for.
@@ -58,16 +66,18 @@ class Background:
             self._thread.join(PATIENCE)
 
     def _run(self) -> None:
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            if self._ended.wait(self._pause):
+        again = False
+        while again or self._signal.acquire():
+            if not self._ended:
+                self._signal.acquire(timeout=self._pause)  # only `stop` cuts it short
+            if self._ended:
                 return
+            self._wanted = again = False
             work = self._work()
             if work is None:
                 return
             try:
                 work()
-            except OSError:  # no descriptor free, say: it is tried again, the loss window is as long as that takes
-                self._wanted.set()
+            except Exception:  # noqa: BLE001 - no descriptor free, say: until it works, the loss window is longer
+                again = True
             del work

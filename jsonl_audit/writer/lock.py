@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import time
@@ -221,13 +220,13 @@ class Lock:
     def release(self) -> None:
         """Gives the lock back by closing the file, never by unlocking: a forked child may have a copy of it."""
         self._claim()
+        self._close()
         self.held = False
         if self._waiter.pending:  # it is left to the next who wants this lock
             _given_up[self.names.lock] = self._waiter
         else:
             self._waiter.end()
         self._waiter = Waiter()
-        self._close()
 
     def forked(self) -> None:
         """`release` in a child, which has none of its parent's threads."""
@@ -238,10 +237,12 @@ class Lock:
         self._close()
 
     def _close(self) -> None:
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            with contextlib.suppress(OSError):
+        try:
+            fd, self._fd = self._fd, -1
+            if fd >= 0:
                 storage.close(fd)
+        except OSError:  # it is gone all the same
+            pass
 
 
 _given_up: dict[str, Waiter] = {}

@@ -67,7 +67,8 @@ class Policy:
         registry.add_first(self)
 
     def _new_order(self) -> None:
-        self._order = threading.Condition(threading.RLock())
+        self._gate = threading.RLock()  # taken by itself: entering a Condition is Python's code, and can be interrupted
+        self._order = threading.Condition(self._gate)
         self._places: list[int] = []
 
     # -- what the log calls
@@ -103,7 +104,7 @@ class Policy:
         if self._here():
             raise self._within_itself()
         registry.discard(self)
-        with self._order:
+        with self._gate:
             self._closing = True
             self._order.notify_all()
         self._background.stop()
@@ -165,7 +166,7 @@ class Policy:
         notes = self._appender.notes
         order, places = self._order, self._places
         try:
-            with order:
+            with self._gate:
                 try:
                     places.append(me)
                     while places[0] != me:

@@ -12,7 +12,7 @@ import time
 
 from jsonl_audit import instants, record, storage
 from jsonl_audit.content import Content
-from jsonl_audit.errors import LockedError, LogError, WriteError
+from jsonl_audit.errors import LogError, WriteError
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Header, Names
 from jsonl_audit.writer import live, place
@@ -44,10 +44,14 @@ class SharedTip(tips.Tip):
         if active is None:
             return
         try:
-            if active.pending_bytes >= DIGEST_BLOCK:
-                active.digest_pending(tips.SLICE)
-            elif active.walk is not None and active.size - active.walk.pos >= DIGEST_BLOCK:
-                active.follow(active.walk, tips.SLICE)
+            behind = active.pending_bytes if active.walk is None else active.size - active.walk.pos
+            if behind < DIGEST_BLOCK:
+                return
+            budget = max(tips.SLICE, behind // 2)  # however much others write meanwhile, it is caught up with
+            if active.walk is None:
+                active.digest_pending(budget)
+            else:
+                active.follow(active.walk, budget)
         except OSError as error:
             self._notes.add(f"the segment cannot be read, and is not sealed for now: {error.strerror}")
 
@@ -109,7 +113,12 @@ class SharedTip(tips.Tip):
                     self._tell_what_was_lost(there)
                     return there
                 active = self.active
-            if active is None or self._has_failed(active) or went_on(self.names, active):
+            if (
+                active is None
+                or self._has_failed(active)
+                or self._is_cut(active, storage.size(active.fd))
+                or went_on(self.names, active)
+            ):
                 active = self._open_anew()
             else:
                 absorb(active)
@@ -128,7 +137,7 @@ class SharedTip(tips.Tip):
             except FileNotFoundError:
                 break
             if (found.st_dev, found.st_ino) == active.key:
-                return active if _sees(active, found.st_size) else None
+                return active if not self._is_cut(active, found.st_size) and _sees(active, found.st_size) else None
             following = _following(self.names, active)
             if following is None:
                 break
@@ -141,6 +150,11 @@ class SharedTip(tips.Tip):
         """Whether a sync of the segment failed, anybody's: what is behind the last good one counts for nobody."""
         mark = self.lock.mark
         return mark is not None and mark.failed and mark.inode == active.key
+
+    def _is_cut(self, active: Active, size: int) -> bool:
+        """Whether the segment's file, of so many bytes, lacks some that were on the disk."""
+        mark = self.lock.mark
+        return mark is not None and mark.inode == active.key and size < mark.synced
 
     def _know_what_is_synced(self, active: Active) -> None:
         """Takes over from the mark what others synced, and purged."""
@@ -171,7 +185,7 @@ class SharedTip(tips.Tip):
 
     def sync_failed(self, active: Active, failure: OSError) -> None:
         """Says so under the lock."""
-        with contextlib.suppress(OSError, LockedError):  # else the next commit says so
+        with contextlib.suppress(OSError, LogError):  # else the next commit says so
             self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=False)
             self.lock.new_mark()
             self._know_what_is_synced(active)
@@ -250,12 +264,11 @@ def _sees(active: Active, end: int) -> bool:
 
 
 def _following(names: Names, active: Active) -> Active | None:
-    """The next segment, now the active one, if it begins where `active` ends."""
+    """The next segment, now the active one, if it begins where `active` ends. Raises OSError."""
     try:
         fd = storage.open_append(names.path)
     except FileNotFoundError:
         return None
-    following = None
     try:
         with Content(names.path) as content:
             header = content.header()
@@ -267,12 +280,14 @@ def _following(names: Names, active: Active) -> Active | None:
             following.began(line)
             following.synced, following.synced_head = following.size, following.head  # whoever put it there saw to that
             storage.sync_directory(names.directory)
+            return following
     except (LogError, FileNotFoundError):
         pass  # no segment of this log: reading the disk again says what
-    finally:
-        if following is None:
-            storage.close(fd)
-    return following
+    except BaseException:
+        storage.close(fd)
+        raise
+    storage.close(fd)
+    return None
 
 
 def _goes_on(header: Header, active: Active) -> bool:

@@ -288,6 +288,9 @@ class Tip:
         """Reads the disk as an opening does."""
         last, opening = self.active, self._open_log()
         if last is not None:
+            if opening.active.segment > last.segment and opening.active.first_seq <= last.seq:
+                known = f"records up to {last.seq} were known here"
+                self._notes.add(f"the log went on at seq {opening.active.first_seq} in another segment; {known}")
             last.close()
         return self._go_on(opening)
 
