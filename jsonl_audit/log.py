@@ -15,7 +15,7 @@ from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.arrears import Arrears
 from jsonl_audit.writer.chain import Receipt
 from jsonl_audit.writer.policy import OPERATIONAL, Policy
-from jsonl_audit.writer.settings import Settings
+from jsonl_audit.writer.settings import Settings, check_policy, check_settings
 from jsonl_audit.writer.space import Space, thresholds
 from jsonl_audit.writer.spill import HELD_ROOM
 from jsonl_audit.writer.spillplace import SpillPlace
@@ -111,13 +111,9 @@ class AuditLog:
         line_limit: int = record.LINE_LIMIT,
         backup_count: int = 0,
     ) -> None:
-        _check_options(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit)
-        _check_policy(on_error, error_timeout, spill_path)
+        check_settings(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit, backup_count, redact)
+        check_policy(on_error, error_timeout, spill_path)
         levels = thresholds(space_left, space_left_action, admin_space_left, admin_space_left_action, on_space)
-        if type(backup_count) is not int or backup_count < 0:
-            raise ValueError(f"backup_count is a number of sealed segments, 0 for all, not {backup_count!r}")
-        if redact is not None:
-            raise ValueError(f"redact is None in this version, not {redact!r}")
         spills = on_error == "spill"
         self._line_limit = line_limit - HELD_ROOM if spills else line_limit
         if lock_timeout is None:
@@ -351,42 +347,6 @@ def _lines(path: str, after: int, text: str | None = None, /) -> Iterator[bytes]
     from jsonl_audit.reader import query_lines
 
     return query_lines(path, after=after, text=text, control=True, on_damage=lambda _: None)
-
-
-def _check_policy(
-    on_error: Any,
-    error_timeout: Any,
-    spill_path: Any,
-    space_left: Any = None,
-    space_left_action: Any = "warn",
-    admin_space_left: Any = None,
-    admin_space_left_action: Any = "warn",
-    on_space: Any = None,
-) -> None:
-    thresholds(space_left, space_left_action, admin_space_left, admin_space_left_action, on_space)
-    if on_error not in ("raise", "block", "spill", "drop"):
-        raise ValueError(f"on_error is 'raise', 'block', 'spill' or 'drop', not {on_error!r}")
-    if error_timeout is not None and not 0 <= error_timeout <= 86_400 * 365:
-        raise ValueError(f"error_timeout is a number of seconds from 0 on, or None for ever, not {error_timeout!r}")
-    if spill_path is not None and on_error != "spill":
-        raise ValueError("spill_path is for on_error='spill'")
-
-
-def _check_options(
-    max_bytes: Any, fsync: Any, sync_interval: Any, lock_timeout: Any, mode: Any, line_limit: Any
-) -> None:
-    if fsync not in ("always", "interval", "never"):
-        raise ValueError(f"fsync is 'always', 'interval' or 'never', not {fsync!r}")
-    if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
-        raise ValueError(f"max_bytes is a number of bytes, 0 or None for no limit, not {max_bytes!r}")
-    if not 0 < sync_interval <= 86_400:
-        raise ValueError(f"sync_interval is a number of seconds above 0, at most a day, not {sync_interval!r}")
-    if lock_timeout is not None and not 0 <= lock_timeout <= 86_400 * 365:
-        raise ValueError(f"lock_timeout is a number of seconds from 0 on, not {lock_timeout!r}")
-    if type(mode) is not int or not 0 <= mode <= 0o777 or mode & 0o600 != 0o600:
-        raise ValueError(f"mode is permissions that let the owner read and write, such as 0o600, not {mode!r}")
-    if not 1024 <= line_limit <= record.HARD_LIMIT:
-        raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
 
 
 def _check_purge(keep: Any, reason: Any) -> None:

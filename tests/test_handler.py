@@ -160,9 +160,7 @@ def test_configured_again_and_again(disk: Disk) -> None:
         ({"encoding": "latin-1"}, "UTF-8"),
         ({"encoding": "no such"}, "UTF-8"),
         ({"maxBytes": "many"}, "max_bytes is a number"),
-        ({"maxBytes": -1}, "max_bytes"),
         ({"backupCount": "all"}, "backup_count is a number"),
-        ({"backupCount": -1}, "backup_count"),
         ({"delay": "perhaps"}, "delay is true or false"),
         ({"fsync": "sometimes"}, "fsync is"),
         ({"permissions": "rw"}, "mode is a number"),
@@ -839,3 +837,54 @@ def test_importing_handlers_loads_neither_structlog_nor_loguru(tmp_path: Path) -
     loaded = set(run.stdout.split())
     assert not loaded & {"structlog", "loguru", "asyncio", "multiprocessing", "portalocker"}
     assert os.listdir(tmp_path) == []
+
+
+# -- what a configuration may get wrong
+
+
+@pytest.mark.parametrize("delay", [False, True])
+def test_a_path_where_something_else_stands_is_refused_at_once(tmp_path: Path, delay: bool) -> None:
+    text = tmp_path / "app.log"
+    text.write_text("2026-01-01 started\n")
+    with pytest.raises(NotALogError):
+        AuditHandler(text, delay=delay)
+    with pytest.raises(IsADirectoryError):
+        AuditHandler(tmp_path, delay=delay)
+    assert text.read_text() == "2026-01-01 started\n"
+
+
+def test_the_other_libraries_objects_refuse_it_as_well(tmp_path: Path) -> None:
+    from jsonl_audit.handlers import AuditLoggerFactory, AuditSink
+
+    text = tmp_path / "app.log"
+    text.write_text("2026-01-01 started\n")
+    for kind in (AuditLoggerFactory, AuditSink):
+        with pytest.raises(NotALogError):
+            kind(text)
+        with pytest.raises(ValueError, match="type"):
+            kind(tmp_path / "audit.jsonl", type="no type")
+        with pytest.raises(ValueError, match="backup_count"):
+            kind(tmp_path / "audit.jsonl", backup_count=-1)
+
+
+@pytest.mark.parametrize("delay", [False, True])
+def test_wrong_options_have_the_same_words_whenever_the_log_is_opened(disk: Disk, delay: bool) -> None:
+    with pytest.raises(TypeError, match="'fsynk' is no option"):
+        AuditHandler(disk.path, delay=delay, fsynk="always")
+    with pytest.raises(ValueError, match="redact"):
+        AuditHandler(disk.path, delay=delay, redact="default")
+    AuditHandler(disk.path, maxBytes=1e7, backupCount=-1, delay=delay).close()  # type: ignore[arg-type]
+
+
+def test_what_the_log_says_of_itself_is_heard_where_it_is_the_only_handler(disk: Disk) -> None:
+    script = """
+import logging, sys
+from jsonl_audit.handlers import AuditHandler
+logging.basicConfig(handlers=[AuditHandler(sys.argv[1], delay=True, spill_path=sys.argv[2])])
+logging.error("held")
+"""
+    disk.lock.mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-c", script, disk.path, disk.folder.parent], check=True, capture_output=True, text=True
+    )
+    assert "cannot be opened" in ended.stderr

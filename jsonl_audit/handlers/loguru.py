@@ -34,7 +34,7 @@ class AuditSink:
     A message that cannot be kept in any way is counted in `lost`, and raises into loguru, which says so on standard
     error and goes on (``logger.add(…, catch=False)``: raises into the program).
 
-    Raises TypeError and ValueError for options that make no sense.
+    Raises TypeError and ValueError for options that make no sense, NotALogError where something else stands at `path`.
 
     >>> sink = AuditSink("audit.jsonl")
     >>> sink.stop()
@@ -43,7 +43,7 @@ class AuditSink:
     def __init__(self, path: str | os.PathLike[str], *, type: str = "log.record", **options: Any) -> None:  # noqa: A002
         self.type = type
         chosen = {"fsync": "interval", "shared": True, "on_error": "spill", **options}
-        check(chosen)
+        check(path, type, chosen)
         self.outlet = Outlet(path, chosen)
 
     @property

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["check", "checked", "path_of", "utf_8_or_none"]
+from jsonl_audit import record
+from jsonl_audit.errors import StorageError
+
+__all__ = ["check", "check_type", "checked", "path_of", "utf_8_or_none"]
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _WHOLE = frozenset(("max_bytes", "backup_count", "line_limit"))
@@ -31,7 +35,7 @@ def _value(name: str, given: Any) -> Any:
     if not isinstance(given, str):
         if name in _FLAGS:
             return bool(given)
-        return given
+        return int(given) if name in _WHOLE and isinstance(given, float) and given.is_integer() else given
     text = given.strip()
     try:
         if name in _WHOLE:
@@ -68,16 +72,35 @@ def path_of(filename: str | os.PathLike[str]) -> str:
     return os.path.abspath(os.path.expanduser(os.fspath(filename)))
 
 
-def check(options: Mapping[str, Any]) -> None:
-    """Raises TypeError or ValueError for options that AuditLog would not take, without a log."""
+def check(path: str | os.PathLike[str], kind: str, options: Mapping[str, Any]) -> None:
+    """Raises TypeError or ValueError for options that AuditLog would not take, or a type that none of its events may
+    have; NotALogError, NewerFormatError, IsADirectoryError for a path where something else stands. Opens no log."""
     import inspect  # only for logs that are opened later: opening looks itself
 
-    from jsonl_audit import log
+    from jsonl_audit.log import AuditLog
+    from jsonl_audit.segment import Names
+    from jsonl_audit.writer.recover import check_foreign
+    from jsonl_audit.writer.settings import check_policy, check_settings
+    from jsonl_audit.writer.space import thresholds
 
-    known = inspect.signature(log.AuditLog).parameters
+    check_type(kind)
+    known = inspect.signature(AuditLog).parameters
     for name in options:
         if name not in known:
             raise TypeError(f"{name!r} is no option of AuditLog")
     values = {name: options.get(name, parameter.default) for name, parameter in known.items()}
-    for look in (log._check_options, log._check_policy):
+    for look in (check_settings, check_policy, thresholds):
         look(**{name: values[name] for name in inspect.signature(look).parameters})
+    names = Names.of(path_of(path))
+    if os.path.isdir(names.path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), names.path)
+    try:
+        check_foreign(names)
+    except (StorageError, OSError):
+        pass  # what cannot be read now may be read when it is opened
+
+
+def check_type(kind: str) -> None:
+    """Raises ValueError for what is no type of a caller's event."""
+    if record.TYPE.fullmatch(kind) is None or kind.startswith("audit."):
+        raise ValueError(f"type is {kind!r}, which is no type name that a caller may use")

@@ -11,7 +11,7 @@ from jsonl_audit.errors import AuditError
 from jsonl_audit.handlers.options import check, checked, utf_8_or_none
 from jsonl_audit.handlers.outlet import OWN_LOGGER, Outlet
 from jsonl_audit.handlers.records import event_of
-from jsonl_audit.record import LINE_LIMIT, TYPE
+from jsonl_audit.record import LINE_LIMIT
 
 if TYPE_CHECKING:
     from jsonl_audit.log import AuditLog
@@ -87,8 +87,6 @@ class AuditHandler(logging.Handler):
         utf_8_or_none(encoding)
         if errors is not None:
             codecs.lookup_error(errors)
-        if TYPE.fullmatch(type) is None or type.startswith("audit."):
-            raise ValueError(f"type is {type!r}, which is no type name that a caller may use")
         chosen = checked(
             {
                 "max_bytes": maxBytes, "backup_count": backupCount, "fsync": fsync, "sync_interval": sync_interval,
@@ -99,6 +97,10 @@ class AuditHandler(logging.Handler):
         chosen["on_error"] = on_error
         if spill_path is not None:
             chosen["spill_path"] = spill_path
+        for name in ("max_bytes", "backup_count"):  # below zero is none, as RotatingFileHandler has it
+            if isinstance(chosen[name], int):
+                chosen[name] = max(0, chosen[name])
+        check(filename, type, chosen)
         logging.Handler.__init__(self)
         self.outlet = Outlet(filename, chosen)
         self.baseFilename = self.outlet.path
@@ -110,9 +112,7 @@ class AuditHandler(logging.Handler):
         self.errors = errors
         self.delay = checked({"delay": delay})["delay"]
         self.type = type
-        if self.delay:
-            check(chosen)
-        else:
+        if not self.delay:
             self.outlet.open()
 
     @property
@@ -142,6 +142,8 @@ class AuditHandler(logging.Handler):
         """Appends a record. Raises only with ``on_error="raise"``."""
         name = record.__dict__.get("name")
         if name == OWN_LOGGER or (type(name) is str and name.startswith(f"{OWN_LOGGER}.")):
+            if logging.lastResort is not None and _nobody_else_hears(name):
+                logging.lastResort.handle(record)
             return
         try:
             event = event_of(record, self.type, getattr(self.formatter, "formatException", None))
@@ -194,3 +196,13 @@ class AuditHandler(logging.Handler):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.baseFilename} ({logging.getLevelName(self.level)})>"
+
+
+def _nobody_else_hears(name: str) -> bool:
+    """Whether what an audit log says of itself would go to audit handlers alone, which do not take it."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None:
+        if not all(isinstance(handler, AuditHandler) for handler in logger.handlers):
+            return False
+        logger = logger.parent if logger.propagate else None
+    return True

@@ -44,7 +44,7 @@ class AuditLoggerFactory:
     :param options: of AuditLog; unless given, `fsync` is ``"interval"``, `shared` is true and `on_error` is
         ``"spill"``.
 
-    Raises TypeError and ValueError for options that make no sense.
+    Raises TypeError and ValueError for options that make no sense, NotALogError where something else stands at `path`.
 
     >>> factory = AuditLoggerFactory("audit.jsonl")
     >>> factory("app").info(event="logged in", actor={"id": "u1"}).seq
@@ -55,7 +55,7 @@ class AuditLoggerFactory:
     def __init__(self, path: str | os.PathLike[str], *, type: str = "log.record", **options: Any) -> None:  # noqa: A002
         self.type = type
         chosen = {"fsync": "interval", "shared": True, "on_error": "spill", **options}
-        check(chosen)
+        check(path, type, chosen)
         self.outlet = Outlet(path, chosen)
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 
@@ -27,6 +26,8 @@ class Durable:
         self.failed = False
         """A sync of this segment failed: nothing more goes into its file."""
         self.syncs = 0
+        self.said = False
+        """Whether the mark says so: else another process may yet take for records what does not count here."""
         self._lock = lock
         self._fsync = fsync
         self._one = threading.Lock()
@@ -65,7 +66,7 @@ class Durable:
     def fail(self, active: Active, error: OSError) -> SyncError:
         """Nothing behind the last good sync counts from here on, and the lock file says so first."""
         self.failed = True
-        self.mark(active)
+        self.said = self.mark(active)
         return self.told(error)
 
     def told(self, error: OSError) -> SyncError:
@@ -86,16 +87,19 @@ class Durable:
                 path=self._lock.names.path,
             )
 
-    def mark(self, active: Active) -> None:
+    def mark(self, active: Active) -> bool:
         """Leaves the mark. Where it cannot be written the older one stands: it promises less, and is as true.
 
-        Where nothing is known to be on disk there is nothing to say.
+        Where nothing is known to be on disk there is nothing to say. Returns whether it was left.
         """
         self._marked = time.monotonic_ns()
         if not active.synced:
-            return
-        with contextlib.suppress(OSError):
+            return False
+        try:
             self._lock.write_mark(active, self._fsync, failed=self.failed)
+        except OSError:
+            return False
+        return True
 
     def mark_now_and_then(self, active: Active) -> bool:
         """Leaves the mark where the last one is a second old; False where it is too early for that."""

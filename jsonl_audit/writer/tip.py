@@ -233,7 +233,7 @@ class Tip:
             elif fsync == "interval" and not self.wake():
                 self.sync(active)
         except SyncError:
-            self._handed = False  # what stands behind the last good sync does not count, for certain
+            self._handed = not self.disk.said  # if it is said, what is behind the last good sync does not count
             raise
         self.broken = False
         if active.walk is not None:
