@@ -22,7 +22,7 @@ from disk import CHANGING, Calls, Disk, another_boot, chain
 
 from jsonl_audit import AuditLog, Receipt, storage, verify
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
 
 def work(disk: Disk, tell: Callable[[str], None], **options: Any) -> None:

@@ -19,7 +19,7 @@ from disk import CHANGING, Calls, Disk, another_boot, chain
 from jsonl_audit import AuditError, AuditLog, Receipt, StorageError, SyncError, WriteError, storage, verify
 from jsonl_audit.writer import tip
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
 IO, NO_SPACE = errno.EIO, errno.ENOSPC
 

@@ -16,6 +16,8 @@ from disk import Disk, chain
 from jsonl_audit import AuditLog, Receipt, StorageError, verify
 from jsonl_audit.writer import policy
 
+pytestmark = pytest.mark.exhaustive
+
 SIZE = 4 << 20
 BALLAST = 1 << 20
 

@@ -15,7 +15,7 @@ from logs import OTHER, Log, build
 
 from jsonl_audit import AuditLog, NotALogError, StorageError, WrongLogError, record, storage, verify
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")

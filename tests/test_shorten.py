@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from jsonl_audit import record
 from jsonl_audit.shorten import settled, shortened
 
+pytestmark = pytest.mark.exhaustive
+
 _texts = st.text(max_size=9) | st.builds(  # and some long ones
     str.__mul__, st.sampled_from(("ab", "é", "\0", "\ud83d")), st.integers(0, 2000)
 )

@@ -13,6 +13,8 @@ from logs import Log, build
 
 from jsonl_audit.verifier import Report, verify
 
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Log:

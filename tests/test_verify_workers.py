@@ -18,6 +18,8 @@ from jsonl_audit.scan import Link
 from jsonl_audit.verifier import Report, pool, verify, walks, work, worker
 from jsonl_audit.verifier.walks import Part, Walked
 
+pytestmark = pytest.mark.exhaustive
+
 PACKAGE = Path(jsonl_audit.__file__).resolve().parent.parent
 MUCH = {"n": 1, "text": "x" * 200}
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.exhaustive
+
 COMMAND = [sys.executable, str(Path(__file__).resolve().parent)]
 PEERS = ("structlog", "pythonjsonlogger", "concurrent_log_handler", "duckdb")
 
