@@ -50,6 +50,9 @@ class AuditError(Exception):
     ``path``, ``line`` (1 for the first), ``seq``, ``offset`` (bytes), ``expected`` and ``actual`` are None where they
     are not known; ``errno`` is the operating system's number where it was the one to refuse.
 
+    Where a call was to append something, ``done`` holds the receipts of those of its events that are recorded all the
+    same, and ``attempted`` of those that were handed to the system and may be recorded or not. All the others are not.
+
     >>> error = AuditError("cannot read the header", path="audit.jsonl", line=1)
     >>> str(error), error.line
     ('audit.jsonl, line 1: cannot read the header', 1)
@@ -57,6 +60,8 @@ class AuditError(Exception):
 
     exit_code = 2
     """The exit status that it has on the command line: 2 for what was asked for, 4 for what the system refused."""
+    done: tuple[Any, ...] = ()
+    attempted: tuple[Any, ...] = ()
 
     def __init__(
         self,
@@ -134,16 +139,9 @@ class LockedError(LogError):
 
 
 class StorageError(AuditError, OSError):
-    """The operating system refused. ``errno`` says why, in its own numbers.
-
-    Of a call that was to append something, ``done`` holds the receipts of those events that are recorded all the same,
-    and ``attempted`` the receipts of those that were handed to the system and may be recorded or not. All the others
-    are not recorded.
-    """
+    """The operating system refused. ``errno`` says why, in its own numbers."""
 
     exit_code = 4
-    done: tuple[Any, ...] = ()
-    attempted: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, error: OSError, what: str, path: str) -> AuditError:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from typing import Any
 
-from jsonl_audit.errors import AuditError, ClosedError, StorageError
+from jsonl_audit.errors import AuditError, ClosedError
 from jsonl_audit.record import Body
 from jsonl_audit.writer.chain import Receipt
 
@@ -214,9 +214,8 @@ def _own(failure: BaseException, done: int, begin: int, end: int) -> BaseExcepti
         return failure
     own = copy.copy(failure)
     own.__cause__ = failure.__cause__
-    if isinstance(failure, StorageError):
-        own.__dict__["done"] = failure.done[begin:end]
-        own.__dict__["attempted"] = failure.attempted[max(begin - done, 0) : max(end - done, 0)]
+    own.__dict__["done"] = failure.done[begin:end]
+    own.__dict__["attempted"] = failure.attempted[max(begin - done, 0) : max(end - done, 0)]
     return own
 
 

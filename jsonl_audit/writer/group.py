@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from jsonl_audit.errors import AuditError, StorageError, WriteError
+from jsonl_audit.errors import AuditError, WriteError
 from jsonl_audit.record import Body
 from jsonl_audit.writer.chain import Receipt
 from jsonl_audit.writer.turn import Turn
@@ -28,6 +28,10 @@ GATHER = 0.005
 """Seconds that a leader waits at most for those who are on their way."""
 TOGETHER = 1024
 """Tickets of one commit: so that the last of them need not wait for ever for the first."""
+
+
+TOGETHER_BYTES = 16 << 20
+"""And bytes: all lines of a commit are in memory at once."""
 
 
 class Ticket:
@@ -48,6 +52,10 @@ class Ticket:
     def unsettled(self) -> bool:
         """Whether it is not known yet what became of it."""
         return not self.settled
+
+    def size(self) -> int:
+        """Of what it brought, about, in bytes."""
+        return sum([len(body.members) for group in self.groups for body in group])
 
     def whole(self) -> bool:
         """Whether all that it brought is recorded, or refused."""
@@ -70,7 +78,7 @@ class Ticket:
         elif copied:
             own = copy.copy(error)
             own.__cause__, own.__suppress_context__ = error.__cause__, True
-        if isinstance(own, StorageError):
+        if isinstance(own, AuditError):
             own.done, own.attempted = tuple(self.receipts), attempted
         self.error = own
 
@@ -168,8 +176,10 @@ class Committers:
         taken: list[Ticket] = []
         began = time.perf_counter()
         try:
-            while waiting and len(taken) < TOGETHER:
+            size = 0
+            while waiting and len(taken) < TOGETHER and size < TOGETHER_BYTES:
                 taken.append(waiting.popleft())
+                size += taken[-1].size()
             commit(taken)
         finally:
             self._took = time.perf_counter() - began

@@ -59,7 +59,7 @@ class Pending:
 
     def told(self, error: AuditError) -> AuditError:
         """The error for the caller, which says what is recorded all the same."""
-        if isinstance(error, StorageError):
+        if isinstance(error, AuditError):
             error.done, error.attempted = tuple(self.receipts), self.attempted
         return error
 
