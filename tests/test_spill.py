@@ -569,3 +569,44 @@ def test_a_spill_log_whose_sync_failed_takes_nothing_more(disk: Disk, calls: Cal
     assert there[-3:] == [3, 4, 5]
     assert len(set(there)) == len(there)
     assert len(there) + sum(each.get("missing", 0) for each in spilled) >= 6
+
+
+# -- where many are left behind
+
+
+def test_events_that_find_no_place_at_all_leave_no_file(disk: Disk, calls: Calls, elsewhere: Path) -> None:
+    with spilling(disk, elsewhere) as log:
+        log.append("t", n=0)
+        calls.fail("write", error=NO_SPACE, for_ever=True)
+        for _ in range(20):
+            with pytest.raises(StorageError):
+                log.append("t", n=1)
+        assert files(elsewhere) == []
+        calls.heal()
+        log.append("t", n=2)
+    assert numbers(disk) == [0, 2]
+
+
+def test_spill_logs_that_were_left_behind_are_opened_one_after_the_other(
+    disk: Disk, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(disk, elsewhere, 1)
+    left = spill_log(elsewhere)
+    for n in range(11):  # the same events: they are brought in once all the same
+        left.with_name(f"2-{n:020x}.jsonl").write_bytes(left.read_bytes())
+    empty = SpillPlace(Names.of(disk.path), elsewhere).path
+    for n in range(30):
+        Path(empty, f"1-{n:020x}.jsonl.lock").write_bytes(b"")
+    opened: list[int] = []
+    real = spill.Spill.__init__
+
+    def counted(self: spill.Spill, *args: Any, **kwargs: Any) -> None:
+        real(self, *args, **kwargs)
+        opened.append(len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0)
+
+    monkeypatch.setattr(spill.Spill, "__init__", counted)
+    spilling(disk, elsewhere).close()
+    assert len(opened) == 12
+    assert max(opened) <= min(opened) + 3
+    assert numbers(disk) == [0]
+    assert files(elsewhere) == []

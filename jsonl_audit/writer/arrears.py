@@ -9,6 +9,7 @@ import orjson
 
 from jsonl_audit import record
 from jsonl_audit.errors import AuditError, LockedError, LogError, StorageError
+from jsonl_audit.writer import spillplace
 from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.chain import Receipt
 from jsonl_audit.writer.pending import Pending, Reads
@@ -45,6 +46,8 @@ class Arrears:
         self._spills: list[Spill] = []
         """The spill logs that are not brought in, in their order; only the last can be this process's own."""
         self._own: Spill | None = None
+        self._left: list[str] = []
+        """Spill logs that others left behind, by path: one after the other is opened, before this process's own."""
         self._unreadable = 0
         self._telling: tuple[Tally, dict[str, Any], Pending] | None = None
 
@@ -62,7 +65,7 @@ class Arrears:
     @property
     def holds(self) -> bool:
         """Whether events are held elsewhere."""
-        return bool(self._spills)
+        return bool(self._spills or self._left)
 
     @property
     def held(self) -> int:
@@ -72,11 +75,11 @@ class Arrears:
     @property
     def more(self) -> bool:
         """Whether the next step will not be the last of bringing in."""
-        return bool(self._spills) and (len(self._spills) > 1 or self._spills[0].more)
+        return bool(self._left) or len(self._spills) > 1 or any(spill.more for spill in self._spills)
 
     def forget(self) -> None:
         """In a forked child: all of it is the parent's."""
-        self._spills, self._own, self._telling, self.doubt = [], None, None, None
+        self._spills, self._left, self._own, self._telling, self.doubt = [], [], None, None, None
         self.shedding = False
         for tally in self.tallies:
             tally.forget()
@@ -105,10 +108,18 @@ class Arrears:
 
     def _new(self) -> Spill:
         assert self._place is not None
+        refused: Exception | None = None
         for _ in range(NAMES):
-            with contextlib.suppress(LockedError):  # another process took it for one that was left behind
-                return Spill(self._place.new(), self._appender.settings, self._reads)
-        return Spill(self._place.new(), self._appender.settings, self._reads)
+            path = self._place.new()
+            try:
+                return Spill(path, self._appender.settings, self._reads)
+            except LockedError as error:  # another process took it for one that was left behind
+                refused = error
+            except (LogError, OSError):
+                spillplace.remove_if_empty(path)  # else each event that finds no place leaves a file
+                raise
+        assert refused is not None
+        raise refused
 
     def sync_held(self) -> None:
         """Returns when what is held is on disk. Raises SyncError, StorageError."""
@@ -116,21 +127,27 @@ class Arrears:
             spill.log.flush()
 
     def take_over(self) -> bool:
-        """Looks for spill logs whose process is no more; whether there are any."""
+        """Looks for spill logs whose process is no more; whether there may be any."""
         if self._place is not None:
             try:
-                for path in self._place.left():
-                    try:
-                        spill = Spill(path, self._appender.settings, self._reads, taken_over=True)
-                    except LockedError:  # its process lives
-                        continue
-                    except (AuditError, OSError) as error:
-                        self._note(f"what may be held in {path} cannot be read, and is left there: {error}")
-                        continue
-                    self._spills.append(spill)
+                self._left = self._place.left()
             except (AuditError, OSError) as error:
                 self._note(f"whether events are held elsewhere cannot be seen: {error}")
-        return bool(self._spills)
+        return self.holds
+
+    def _open_next(self) -> None:
+        """Opens the next of the spill logs that were left behind, if its process is no more."""
+        path = self._left.pop(0)
+        try:
+            if spillplace.remove_if_empty(path):
+                return
+            spill = Spill(path, self._appender.settings, self._reads, taken_over=True)
+        except LockedError:  # its process lives
+            return
+        except (AuditError, OSError) as error:
+            self._note(f"what may be held in {path} cannot be read, and is left there: {error}")
+            return
+        self._spills.insert(0, spill)
 
     # -- setting things right
 
@@ -144,6 +161,8 @@ class Arrears:
         if self._own is not None:
             with contextlib.suppress(LogError, OSError):  # only a count hangs on it
                 self.unspilled.less(self._own.settle())
+        while self._left and (not self._spills or self._spills[0] is self._own):
+            self._open_next()
         if self._spills:
             self._bring_in(self._spills[0])
             return False
@@ -198,7 +217,7 @@ class Arrears:
             untold.insert(0, (self._telling[0].kind, self._telling[1]))
         for kind, details in untold:
             self._note(f"could not be told in the log: {kind} {orjson.dumps(details).decode()}")
-        self._spills, self._own = [], None
+        self._spills, self._left, self._own = [], [], None
 
     def _note(self, note: str) -> None:
         self._appender.notes.add(note)

@@ -20,7 +20,7 @@ from jsonl_audit import storage
 from jsonl_audit.errors import StorageError
 from jsonl_audit.segment import Names
 
-__all__ = ["SpillPlace", "put_aside", "remove"]
+__all__ = ["SpillPlace", "put_aside", "remove", "remove_if_empty"]
 
 _NAME = re.compile(r"[0-9]+-[0-9a-f]{20}\.jsonl")
 
@@ -88,6 +88,29 @@ def remove(names: Names) -> None:
         if storage.exists(path):
             storage.unlink(path)
     storage.sync_directory(names.directory)
+
+
+def remove_if_empty(path: str) -> bool:
+    """Removes what is left of a spill log that never came to be; whether that is all that there was.
+
+    Raises OSError; what is left is removed by whoever finds it.
+    """
+    names = Names.of(path)
+    if storage.exists(names.path) or names.list_sealed():
+        return False
+    try:
+        fd = storage.open_lock(names.lock)
+        try:
+            mine = storage.lock_again(fd)  # else its process lives, or another looks after it
+            if mine:
+                for left in (names.next, names.lock):
+                    if storage.exists(left):
+                        storage.unlink(left)
+        finally:
+            storage.close(fd)
+    except FileNotFoundError:  # another was quicker
+        pass
+    return True
 
 
 def put_aside(names: Names) -> None:
