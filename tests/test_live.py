@@ -14,7 +14,7 @@ import pytest
 from blake3 import blake3
 from disk import Calls, Chain, Disk, chain
 
-from jsonl_audit import AuditLog, LockedError, NotALogError, StorageError, WrongLogError
+from jsonl_audit import AuditLog, LockedError, NotALogError, StorageError, WrongLogError, verify
 from jsonl_audit.writer import tip
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -407,3 +407,43 @@ def test_a_writer_that_was_overtaken_is_told_to_open_the_log_anew(disk: Disk) ->
     with disk.open() as again:
         again.append("t", n=4)
     assert [r["n"] for r in chain(disk).events] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+def test_a_file_that_was_removed_a_moment_ago_is_noticed_by_closing(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    monkeypatch.setattr(tip, "WATCH", 10**12)
+    log = disk.open(shared=shared)
+    log.append("t", n=0)
+    disk.path.unlink()
+    if shared:
+        log.append("t", n=1)
+    log.close()
+    assert any("removed" in note for note in log.notes)
+    assert [finding.kind for finding in verify(disk.path).findings] == ["segment-missing"]
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+def test_a_file_that_was_removed_is_noticed_by_sealing(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    monkeypatch.setattr(tip, "WATCH", 10**12)
+    with disk.open(shared=shared, max_bytes=2000) as log:
+        log.append("t", n=0)
+        disk.path.unlink()
+        for n in range(1, 12):
+            log.append("t", n=n)
+        assert disk.path.exists()
+
+
+def test_a_folder_that_was_removed_a_moment_ago_is_made_anew_by_one_that_shares(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tip, "WATCH", 10**12)
+    with disk.open(shared=True) as log:
+        log.append("t", n=0)
+        shutil.rmtree(disk.folder)
+        log.append("t", n=1)
+        log.append("t", n=2)
+    assert disk.lock.exists()

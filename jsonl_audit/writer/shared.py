@@ -89,6 +89,14 @@ class SharedTip(tips.Tip):
             self.mark(active)
 
     def _ready(self) -> Active:
+        try:
+            return self._known_end()
+        except FileNotFoundError:  # the folder is gone, and with it the file that is locked: another look makes both
+            self.lock.leave()
+            self.watched = 0
+            return self._known_end()
+
+    def _known_end(self) -> Active:
         now = time.time_ns()
         look = not 0 <= now - self.watched < tips.WATCH
         self.lock.enter(self.settings.lock_timeout, self.settings.mode, look=look)

@@ -100,6 +100,12 @@ class Tip:
         active = self.active
         if active is None:
             return
+        if not (self.broken or self.disk.failed or live.unchanged(self.names, active)):
+            self.broken = True  # somebody touched it a moment ago: going on says so in the log
+            try:
+                active = self.ready()
+            except AuditError as error:
+                self._notes.add(error.message)
         self.disk.sync(active)
         if self.broken or self.disk.failed:
             return
@@ -362,6 +368,7 @@ class Tip:
         except SealError as error:
             self._seal_at = now + SEAL_AGAIN
             self._notes.add(f"{error.message}; the file grows on, and sealing is tried again")
+            self.watched = 0  # is there a file to seal? the next commit looks
             return False
         return True
 
