@@ -111,7 +111,7 @@ class AuditLog:
         line_limit: int = record.LINE_LIMIT,
         backup_count: int = 0,
     ) -> None:
-        check_settings(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit, backup_count, redact)
+        check_settings(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit, backup_count, redact, shared)
         check_policy(on_error, error_timeout, spill_path)
         levels = thresholds(space_left, space_left_action, admin_space_left, admin_space_left_action, on_space)
         spills = on_error == "spill"

@@ -850,6 +850,9 @@ def test_a_path_where_something_else_stands_is_refused_at_once(tmp_path: Path, d
         AuditHandler(text, delay=delay)
     with pytest.raises(IsADirectoryError):
         AuditHandler(tmp_path, delay=delay)
+    if os.path.exists("/dev/full"):
+        with pytest.raises(NotALogError):
+            AuditHandler("/dev/full", delay=delay)
     assert text.read_text() == "2026-01-01 started\n"
 
 

@@ -320,7 +320,7 @@ def left_behind(disk: Disk, elsewhere: Path, count: int = 3) -> None:
     code = f"""
 import errno, os
 from jsonl_audit import AuditLog, storage
-log = AuditLog({str(disk.path)!r}, on_error="spill", spill_path={str(elsewhere)!r}, fsync="always")
+log = AuditLog({str(disk.path)!r}, on_error="spill", spill_path={str(elsewhere)!r}, fsync="always", shared=True)
 real = storage.write
 def write(fd, data):
     if os.readlink(f"/proc/self/fd/{{fd}}").startswith({str(disk.folder) + os.sep!r}):
@@ -609,4 +609,14 @@ def test_spill_logs_that_were_left_behind_are_opened_one_after_the_other(
     assert len(opened) == 12
     assert max(opened) <= min(opened) + 3
     assert numbers(disk) == [0]
+    assert files(elsewhere) == []
+
+
+def test_what_a_dead_worker_held_is_brought_in_when_another_closes(
+    disk: Disk, elsewhere: Path
+) -> None:
+    with spilling(disk, elsewhere, shared=True) as log:
+        log.append("t", n=8)
+        left_behind(disk, elsewhere, 2)
+    assert sorted(numbers(disk)) == [0, 1, 8]
     assert files(elsewhere) == []

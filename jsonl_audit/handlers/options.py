@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jsonl_audit import record
-from jsonl_audit.errors import StorageError
+from jsonl_audit.errors import NotALogError, StorageError
 
 __all__ = ["check", "check_type", "checked", "path_of", "utf_8_or_none"]
 
@@ -94,6 +94,8 @@ def check(path: str | os.PathLike[str], kind: str, options: Mapping[str, Any]) -
     names = Names.of(path_of(path))
     if os.path.isdir(names.path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), names.path)
+    if os.path.exists(names.path) and not os.path.isfile(names.path):
+        raise NotALogError("this is a device, a pipe or a socket, not a log", path=names.path)
     try:
         check_foreign(names)
     except (StorageError, OSError):

@@ -18,6 +18,7 @@ from jsonl_audit.segment import Names
 from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
 from jsonl_audit.writer.spill import HELD_ROOM
 from jsonl_audit.writer.spillplace import SpillPlace
+from jsonl_audit.writer.tally import now_text
 
 __all__ = ["HandedOverError", "Unopened"]
 
@@ -39,7 +40,8 @@ class Unopened:
         self._limit = options.get("line_limit", record.LINE_LIMIT) - HELD_ROOM
         self._lock = threading.Lock()
         self._held: AuditLog | None = None
-        self._lost: dict[str, tuple[int, AuditError]] = {}
+        self._lost: dict[str, tuple[int, AuditError, str]] = {}  # how many, why, and since when
+        self._last = ""
         self._over = False
 
     @property
@@ -97,8 +99,8 @@ class Unopened:
         except StorageError as failed:
             log._appender.notes.add(failed.message)
         policy = log._policy
-        for name, (count, error) in self._lost.items():
-            getattr(policy.arrears, name).add(count, error.message, error.errno)
+        for name, (count, error, since) in self._lost.items():
+            getattr(policy.arrears, name).add(count, error.message, error.errno, since=since, until=self._last)
             policy.trouble = True  # the next append tells it first
         if self._spills:
             policy.take_over()
@@ -130,8 +132,9 @@ class Unopened:
     def _count(self, name: str, error: AuditError) -> None:
         with self._lock:
             self._must_not_be_over()
-            count, first = self._lost.get(name, (0, error))
-            self._lost[name] = count + 1, first
+            self._last = now_text()
+            count, first, since = self._lost.get(name, (0, error, self._last))
+            self._lost[name] = count + 1, first, since
 
     def _must_not_be_over(self) -> None:
         if self._over:

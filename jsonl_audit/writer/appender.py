@@ -84,14 +84,20 @@ class Appender:
         self._close()
         self._background.end()
 
+    def abandon(self) -> None:
+        """Gives the lock back without a last sync, mark or look: the files are gone, and are to be gone."""
+        self._close(last=False)
+        self._background.end()
+
     @in_turn
-    def _close(self) -> None:
+    def _close(self, *, last: bool = True) -> None:
         try:
             if not self.closed:
                 self.closed = True
                 if self._tip.active is not None:
                     self._last = self._tip.active.link
-                self._tip.close()
+                if last:
+                    self._tip.close()
         finally:  # also by a second call, where the first was interrupted
             self._tip.let_go()
             self._background.stop()

@@ -25,7 +25,7 @@ from jsonl_audit.writer.pending import Pending
 from jsonl_audit.writer.space import Space
 from jsonl_audit.writer.tally import now_text
 from jsonl_audit.writer.transient import PAUSES, is_transient
-from jsonl_audit.writer.turn import WithinItselfError
+from jsonl_audit.writer.turn import WithinItselfError, within_itself
 
 __all__ = ["OPERATIONAL", "Policy"]
 
@@ -104,6 +104,8 @@ class Policy:
         if self._here():
             raise self._within_itself()
         registry.discard(self)
+        if self.mode == "spill" and not (self._closing or self.trouble or self._appender.closed):
+            self.take_over()  # of workers that died since
         with self._gate:
             self._closing = True
             self._order.notify_all()
@@ -134,6 +136,8 @@ class Policy:
             self.trouble = True
             self._in_order(lambda: self._recover(all_of_it=True))
             if self.trouble:
+                self._note(f"events left in a spill log cannot be brought in yet; later ones wait: {self.last_error}")
+                self._appender.notes.tell()
                 self._background.wake()
 
     def look_again(self) -> None:
@@ -151,11 +155,7 @@ class Policy:
         return threading.get_ident() in self._places
 
     def _within_itself(self) -> AuditError:
-        return WithinItselfError(
-            "called from a signal handler or a destructor in the middle of another call of the same thread; nothing "
-            "was written. Set a flag there, and append when the other call is over",
-            path=self._appender.names.path,
-        )
+        return within_itself(self._appender.names.path)
 
     def _in_order(self, work: Callable[[], _Result], pending: Pending | None = None) -> _Result:
         """Does the work when all who came before are done; then the notes of it are told.

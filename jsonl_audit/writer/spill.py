@@ -349,7 +349,7 @@ class Spill:
             else:
                 spillplace.remove(names)
         finally:
-            self.close()
+            self.log.abandon()
 
     def close(self) -> None:
         """Leaves what is held to whoever opens the log next."""

@@ -31,11 +31,13 @@ class Tally:
         self._errno: int | None = None
         self._longest = 0.0
 
-    def add(self, count: int, cause: str, errno: int | None, *, since: str = "", seconds: float = 0.0) -> None:
-        """Counts so many more; of several causes the first one is told."""
+    def add(
+        self, count: int, cause: str, errno: int | None, *, since: str = "", until: str = "", seconds: float = 0.0
+    ) -> None:
+        """Counts so many more, of now if no times are given; of several causes the first one is told."""
         if not self.count:
             self._first, self._cause, self._errno, self._longest = since or now_text(), cause, errno, 0.0
-        self._last = now_text()
+        self._last = until or now_text()
         self._longest = max(self._longest, seconds)
         self.count += count
         self.total += count

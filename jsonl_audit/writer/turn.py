@@ -13,7 +13,7 @@ from jsonl_audit.writer.notes import Notes
 if TYPE_CHECKING:
     from jsonl_audit.writer.appender import Appender
 
-__all__ = ["Turn", "WithinItselfError", "in_turn"]
+__all__ = ["Turn", "WithinItselfError", "in_turn", "within_itself"]
 
 
 class WithinItselfError(WriteError):
@@ -38,13 +38,18 @@ class Turn:
         self.mine: Callable[[], bool] = lock._is_owned
         """Whether this thread has it."""
 
-    def within_itself(self) -> WriteError:
+    def within_itself(self) -> WithinItselfError:
         """What is raised into whoever comes again within its own turn."""
-        return WithinItselfError(
-            "called from a signal handler or a destructor in the middle of another call of the same thread; nothing "
-            "was written. Set a flag there, and append when the other call is over",
-            path=self.path,
-        )
+        return within_itself(self.path)
+
+
+def within_itself(path: str) -> WithinItselfError:
+    """The error of a call in the middle of another one of the same thread."""
+    return WithinItselfError(
+        "called from a signal handler or a destructor in the middle of another call of the same thread; nothing "
+        "was written. Set a flag there, and append when the other call is over",
+        path=path,
+    )
 
 
 _Args = ParamSpec("_Args")
