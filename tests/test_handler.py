@@ -891,3 +891,20 @@ logging.error("held")
         [sys.executable, "-c", script, disk.path, disk.folder.parent], check=True, capture_output=True, text=True
     )
     assert "cannot be opened" in ended.stderr
+
+
+def test_events_that_find_no_place_at_all_leave_no_file(disk: Disk, calls: Calls, tmp_path: Path) -> None:
+    """Neither the log nor a spill log can be opened."""
+    handler = AuditHandler(disk.path, delay=True, spill_path=tmp_path / "spill")
+    logger = _logger(handler)
+    disk.lock.mkdir()
+    calls.fail("write", error=errno.ENOSPC, for_ever=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging, "raiseExceptions", False)
+        for _ in range(10):
+            logger.error("m")
+    assert handler.lost == 10
+    assert [path for path in (tmp_path / "spill").rglob("*") if path.is_file()] == []
+    calls.heal()
+    disk.lock.rmdir()
+    handler.close()

@@ -29,13 +29,13 @@ from jsonl_audit.errors import (
     StorageError,
     WriteError,
 )
-from jsonl_audit.handlers.options import path_of
+from jsonl_audit.handlers.options import check, checked, path_of
 from jsonl_audit.handlers.unopened import HandedOverError, Unopened
 from jsonl_audit.log import AuditLog
 from jsonl_audit.shorten import shortened
 from jsonl_audit.writer.chain import DroppedReceipt, Receipt
 
-__all__ = ["KEPT", "OWN_LOGGER", "Outlet"]
+__all__ = ["KEPT", "OWN_LOGGER", "Outlet", "outlet_of"]
 
 OWN_LOGGER = "jsonl_audit"
 """What an audit log has to say of itself is said here, and is never appended by a handler: that would have no end."""
@@ -58,6 +58,16 @@ _within: set[int] = set()
 """The threads that are in the middle of an append."""
 _later: deque[tuple[Outlet, Mapping[str, Any], _Failed]] = deque()
 _outlets: weakref.WeakSet[Outlet] = weakref.WeakSet()
+
+
+def outlet_of(path: str | os.PathLike[str], kind: str, options: Mapping[str, Any]) -> Outlet:
+    """The outlet of a factory or a sink: shared, synced once a second, spilling, unless `options` say otherwise.
+
+    Raises as :func:`jsonl_audit.handlers.options.check` does.
+    """
+    chosen = checked({"fsync": "interval", "shared": True, "on_error": "spill", **options})
+    check(path, kind, chosen)
+    return Outlet(path, chosen)
 
 
 class Outlet:

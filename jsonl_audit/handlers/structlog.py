@@ -12,8 +12,7 @@ from typing import Any
 
 from jsonl_audit import instants
 from jsonl_audit.handlers.exceptions import stack
-from jsonl_audit.handlers.options import check, checked
-from jsonl_audit.handlers.outlet import OWN_LOGGER, Outlet
+from jsonl_audit.handlers.outlet import OWN_LOGGER, outlet_of
 from jsonl_audit.handlers.records import (
     TYPE_MEMBER,
     current_task,
@@ -54,9 +53,7 @@ class AuditLoggerFactory:
 
     def __init__(self, path: str | os.PathLike[str], *, type: str = "log.record", **options: Any) -> None:  # noqa: A002
         self.type = type
-        chosen = checked({"fsync": "interval", "shared": True, "on_error": "spill", **options})
-        check(path, type, chosen)
-        self.outlet = Outlet(path, chosen)
+        self.outlet = outlet_of(path, type, options)
 
     @property
     def lost(self) -> int:

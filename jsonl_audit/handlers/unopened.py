@@ -6,15 +6,17 @@ other: whoever opens the log with ``on_error="spill"`` next brings them in, this
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 from jsonl_audit import record
-from jsonl_audit.errors import AuditError, ClosedError, StorageError
+from jsonl_audit.errors import AuditError, ClosedError, LogError, StorageError
 from jsonl_audit.log import AuditLog
 from jsonl_audit.segment import Names
+from jsonl_audit.writer import spillplace
 from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
 from jsonl_audit.writer.spill import HELD_ROOM
 from jsonl_audit.writer.spillplace import SpillPlace
@@ -111,7 +113,12 @@ class Unopened:
             held = self._held
             if held is None:
                 chosen = {name: self._options[name] for name in ("fsync", "sync_interval") if name in self._options}
-                held = AuditLog(self._place.new(), max_bytes=None, **chosen)
+                path = self._place.new()
+                try:
+                    held = AuditLog(path, max_bytes=None, **chosen)
+                except (LogError, OSError):
+                    spillplace.remove_if_empty(path)  # else each event that finds no place leaves a file
+                    raise
                 said = {
                     "path": os.fsencode(self._names.path).decode("utf-8", "backslashreplace"),
                     "log": "",
@@ -120,7 +127,14 @@ class Unopened:
                     "errno": error.errno,
                     "pid": os.getpid(),
                 }
-                held._appender.commit([[record.control("audit.held", said)]])
+                try:
+                    held._appender.commit([[record.control("audit.held", said)]])
+                except BaseException:
+                    with contextlib.suppress(OSError):  # no event is in it
+                        spillplace.remove(held._appender.names)
+                    held._appender.abandon()
+                    held.close()
+                    raise
                 self._held = held
             return held
 
