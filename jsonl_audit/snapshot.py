@@ -50,13 +50,12 @@ def resolve(path: str | os.PathLike[str]) -> str:
 class Snapshot:
     """The active file, open, and the paths of the sealed ones, oldest first by name.
 
-    `active` is None where it is missing; `is_next` where it still bears the name of the next segment. Raises
+    `active` is None where it is missing; between the two renames of a sealing it is the next segment. Raises
     StorageError where nothing of the log is here or it cannot be read, LogError for a path that is no log's.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.names = Names.of(path)
-        self.is_next = False
         try:
             for _ in range(_TRIES):
                 self.active = _open(self.names.path)
@@ -146,7 +145,7 @@ class Snapshot:
         if self._follows(following):
             if self.active is not None:
                 self.active.close()
-            self.active, self.is_next = following, True
+            self.active = following
             return True
         following.close()
         return False
