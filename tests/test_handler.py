@@ -35,7 +35,8 @@ def _logging_as_it_was() -> Iterator[None]:
     """Configurations are the process's: what a test sets is undone."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    named = set(logging.Logger.manager.loggerDict)
+    loggers = logging.Logger.manager.loggerDict
+    named = {name: getattr(logger, "disabled", False) for name, logger in loggers.items()}
     yield
     for handler in root.handlers[:]:
         if handler not in handlers:
@@ -43,12 +44,12 @@ def _logging_as_it_was() -> Iterator[None]:
             handler.close()
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in set(logging.Logger.manager.loggerDict) - named:
+    for name in list(loggers):
         logger = logging.getLogger(name)
-        for handler in logger.handlers[:]:
+        for handler in logger.handlers[:] if name not in named else ():
             logger.removeHandler(handler)
             handler.close()
-        logger.disabled = False
+        logger.disabled = named.get(name, False)
 
 
 def _logger(handler: logging.Handler, name: str = "app") -> logging.Logger:
