@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,49 @@ def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """What is asked of the operating system from here on."""
     return Calls(monkeypatch)
+
+
+# -- how much was tried: counted where it is done, in whatever process, and told at the end of the run
+
+TRIED = ("states", "faults", "tamperings", "schedules", "inputs", "steps")
+_sums: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: the enumerations take every case, where else some of them are drawn by lot."""
+    parser.addoption("--long", action="store_true", help="try every case of the enumerations: many minutes")
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether every case is to be tried."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Takes how many cases of a kind a test has tried."""
+
+    def take(kind: str, count: int) -> None:
+        assert kind in TRIED
+        assert count > 0, f"no {kind} tried"
+        record_property(kind, count)
+
+    return take
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Adds up; with several processes, in the one that prints."""
+    if report.when == "call":
+        for kind, count in report.user_properties:
+            if kind in TRIED and isinstance(count, int):
+                _sums[kind] += count
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """A line of the sums."""
+    if _sums:
+        terminalreporter.write_line("tried: " + ", ".join(f"{_sums[kind]:,} {kind}" for kind in TRIED if _sums[kind]))
 
 
 @pytest.fixture(autouse=True)
