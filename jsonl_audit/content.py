@@ -108,7 +108,7 @@ class Content:
             except (zlib.error, EOFError) as error:
                 raise NotALogError(f"the compressed data are broken: {error}", path=self.path) from error
             plain.flush()
-            self.fd = os.dup(plain.fileno())
+            self.fd = storage.duplicate(plain.fileno())
         storage.close(packed)
         self.size = storage.size(self.fd)
 
@@ -143,7 +143,7 @@ def _unpacked(packed: int, path: str) -> Iterator[bytes]:
                 yield unzip.decompress(data, _BLOCK)
                 data = unzip.unconsumed_tail
         return
-    with os.fdopen(os.dup(packed), "rb") as file:
+    with os.fdopen(storage.duplicate(packed), "rb") as file:
         reader, broken = _zstd_reader(file, path)
         try:
             while data := reader.read(_PEEK):
@@ -168,7 +168,7 @@ def _gunzip(packed: int, plain: IO[bytes]) -> None:
 
 
 def _unzstd(packed: int, plain: IO[bytes], path: str) -> None:
-    with os.fdopen(os.dup(packed), "rb") as file:
+    with os.fdopen(storage.duplicate(packed), "rb") as file:
         reader, broken = _zstd_reader(file, path)
         try:
             while data := reader.read(_BLOCK):

@@ -75,7 +75,7 @@ class Names:
             raise LogError(f"{given!r} is no path of a log; give the active file's, such as 'audit.jsonl'")
         resolved = os.path.realpath(os.path.expanduser(given))
         directory, name = os.path.split(resolved)
-        if name and given.endswith(_SEPARATORS) and not os.path.isdir(resolved):
+        if name and given.endswith(_SEPARATORS) and not storage.is_directory(resolved):
             raise LogError("this path ends as a directory's does; leave the last separator out", path=given)
         if not name or given.endswith(_SEPARATORS):
             raise LogError("this is a directory; give the path of a log in it, such as 'audit.jsonl'", path=given)

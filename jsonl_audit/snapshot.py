@@ -29,7 +29,7 @@ def resolve(path: str | os.PathLike[str]) -> str:
     """
     given = os.path.expanduser(os.fspath(path))
     try:
-        mode = os.stat(given).st_mode  # asked once: while a segment is sealed, the name is not there for a moment
+        mode = storage.stat(given).st_mode  # asked once: while a segment is sealed, the name is not there for a moment
     except (OSError, ValueError):
         return given
     if not stat.S_ISDIR(mode):

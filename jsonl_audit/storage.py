@@ -21,8 +21,11 @@ except ImportError:  # Windows
 __all__ = [
     "boot_id",
     "close",
+    "duplicate",
     "exists",
     "free_space",
+    "is_directory",
+    "is_file",
     "let_others_run",
     "list_directory",
     "lock",
@@ -162,6 +165,10 @@ def sync_directory(path: str) -> None:
 close = os.close
 """Gives a descriptor back; with the last one of a lock file the lock goes too. Called as it is: where a descriptor is
 forgotten just before, an interrupt has no place between the two."""
+duplicate = os.dup
+"""Another descriptor of the same open file."""
+is_directory, is_file = os.path.isdir, os.path.isfile
+"""Whether a directory, or a regular file, stands there."""
 
 
 def stat(where: int | str) -> os.stat_result:

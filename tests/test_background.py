@@ -42,7 +42,7 @@ def test_it_is_tried_again_where_no_descriptor_was_free(log_dir: Path, monkeypat
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             return dup(fd)
 
-        monkeypatch.setattr(os, "dup", none_free)
+        monkeypatch.setattr(storage, "duplicate", none_free)
         log.append("a.b")
         until(lambda: synced)
         assert refused

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from jsonl_audit import mark, record
+from jsonl_audit import mark, record, storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.reader import ends
@@ -179,7 +179,7 @@ class Segments:
                     break
                 segment.path = again
             except OSError as error:
-                if os.path.isfile(segment.path):
+                if storage.is_file(segment.path):
                     raise unreadable(segment.path, error) from error
                 self._tell_stranger(segment.path)
                 break
@@ -226,7 +226,7 @@ class Segments:
             del self.all[0]
 
     def _tell_stranger(self, path: str) -> None:
-        what = "a directory" if os.path.isdir(path) else "a device, a pipe or a socket"
+        what = "a directory" if storage.is_directory(path) else "a device, a pipe or a socket"
         message = f"{os.path.basename(path)} is {what} with the name of a segment, passed over; move it away"
         self._tell(Notice("not-a-segment", message, path))
 

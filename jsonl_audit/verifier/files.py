@@ -225,7 +225,7 @@ def _stranger(path: str) -> Note | None:
 
 def _file(path: str, *, listed: bool = False) -> File:
     """A file that was listed, or named."""
-    if os.path.isdir(path):
+    if storage.is_directory(path):
         raise LogError("this is a directory; several paths are the files of one log's segments", path=path)
     lock = None if is_sealed_name(os.path.basename(path)) else os.path.realpath(path) + ".lock"
     before = None if lock is None else mark.read(lock)

@@ -6,7 +6,6 @@ What a commit is stands in `tip`; who takes part in one, in `group` and `turn`.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -267,7 +266,7 @@ class Appender:
             size, head = active.size, active.head  # of what is counted, whatever a later write came to
             if not self.settings.shared:  # there, each commit looks
                 tip.look(active)
-            fd = os.dup(active.fd)  # the segment may be sealed meanwhile
+            fd = storage.duplicate(active.fd)  # the segment may be sealed meanwhile
         failure = tip.disk.sync_file(active, fd)
         storage.close(fd)
         with self._turn.lock:

@@ -63,7 +63,7 @@ def _read_headers(sealed: list[str], notes: list[str], *, all_of_them: bool = Fa
         try:
             found.append((_header(path), path))
         except (LogError, OSError) as error:
-            if all_of_them and isinstance(error, OSError) and not os.path.isdir(path):
+            if all_of_them and isinstance(error, OSError) and not storage.is_directory(path):
                 raise
             notes.append(f"a file beside the log has a sealed segment's name and cannot be read as one: {error}")
     return found
