@@ -391,4 +391,4 @@ def reading(path: str) -> Iterator[int]:
     try:
         yield fd
     finally:
-        os.close(fd)
+        close(fd)

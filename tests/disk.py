@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,11 +58,7 @@ class Disk:
 
     def sealed(self) -> list[Path]:
         """The sealed segments, by name."""
-        stem, suffix = self.path.stem, self.path.suffix
-        if self.path.name.startswith(".") and self.path.name.count(".") == 1:
-            stem, suffix = self.path.name, ""
-        form = re.compile(rf"{re.escape(stem)}\.\d{{8}}T\d{{12}}Z{re.escape(suffix)}(\.gz|\.zst)?")
-        return sorted(path for path in self.folder.iterdir() if form.fullmatch(path.name))
+        return [self.folder / name for name in sealed_names(self.names(), self.path.name)]
 
     def names(self) -> set[str]:
         """The names in the folder."""
@@ -137,21 +133,39 @@ class Chain:
         return [record["details"] for record in self.records if record["type"] == "audit.lost"]
 
 
-def chain(disk: Disk) -> Chain:
-    """The log, read back; fails where it is not one whole chain of which every byte is accounted for.
+def sealed_names(names: Iterable[str], name: str) -> list[str]:
+    """Those of the names that sealed segments of a log of that name have, in their order."""
+    stem, dot, suffix = name.rpartition(".")
+    if not stem:
+        stem, dot, suffix = name, "", ""
+    form = re.compile(rf"{re.escape(stem)}\.\d{{8}}T\d{{12}}Z{re.escape(dot + suffix)}(\.gz|\.zst)?")
+    return sorted(each for each in names if form.fullmatch(each))
 
-    A piece without LF at the end of the newest segment fails too: opening would have sealed it.
+
+def chain(disk: Disk) -> Chain:
+    """The log, read back by `chain_of`."""
+    names = [*disk.sealed(), disk.path]
+    return chain_of({path.name: path.read_bytes() for path in names}, disk.path.name)
+
+
+def chain_of(contents: Mapping[str, bytes], active: str) -> Chain:
+    """The log in these files, read back; fails where it is not one whole chain of which every byte is accounted for.
+
+    A piece without LF at the end of the newest segment fails too: opening would have sealed it. Segments that are not
+    here any more must have been purged, accountably.
     """
     found = Chain()
-    paths = [*disk.sealed(), disk.path]
-    contents = {path: path.read_bytes() for path in paths}
+    paths = [*sealed_names(contents, active), active]
     headers = {path: json.loads(contents[path].split(b"\n", 1)[0]) for path in paths}
     paths.sort(key=lambda path: int(headers[path]["details"]["segment"]))
     seq, prev, ts = 0, "0" * 64, ""
+    first_number = headers[paths[0]]["details"]["segment"]
+    if first_number > 1:
+        seq, prev = headers[paths[0]]["seq"] - 1, headers[paths[0]]["prev"]
     for index, path in enumerate(paths):
         content, header = contents[path], headers[path]
         details = header["details"]
-        assert details["segment"] == index + 1, f"{path.name} is segment {details['segment']}"
+        assert details["segment"] == first_number + index, f"{path} is segment {details['segment']}"
         assert details["log"] == headers[paths[0]]["details"]["log"]
         said: dict[str, Any] = headers[paths[index + 1]]["details"]["previous"] if index + 1 < len(paths) else {}
         end = said.get("bytes", len(content))
@@ -160,7 +174,7 @@ def chain(disk: Disk) -> Chain:
         times = []
         first = seq + 1
         for number, line in enumerate(content[:end].splitlines(keepends=True)):
-            at = f"{path.name}, line {number + 1}"
+            at = f"{path}, line {number + 1}"
             try:
                 record = json.loads(line)
             except ValueError:
@@ -178,10 +192,10 @@ def chain(disk: Disk) -> Chain:
             times.append(record.get("time", record["ts"]))
             found.records.append(record)
         if not damage:
-            _whole_batches([record for record in found.records if record["seq"] >= first], path.name)
+            _whole_batches([record for record in found.records if record["seq"] >= first], path)
         if said:
-            assert path.name.removesuffix(".gz") == said["name"]
-            assert blake3(content[:end]).hexdigest() == said["blake3"], path.name
+            assert path.removesuffix(".gz") == said["name"]
+            assert blake3(content[:end]).hexdigest() == said["blake3"], path
             if not damage:
                 assert (said["first_seq"], said["last_seq"]) == (first, seq)
                 low, high = said["time"]  # wider by no more than the last ts, where records have times of their own
@@ -190,10 +204,16 @@ def chain(disk: Disk) -> Chain:
             if not (torn and torn.get("unsynced")):
                 rest = content[end:]
                 expected = {"bytes": len(rest), "blake3": blake3(rest).hexdigest()} if rest else None
-                assert torn == expected, path.name
+                assert torn == expected, path
             found.torn.append(torn)
             found.damage.append(damage)
         found.headers.append(details)
+    if first_number > 1:
+        floors = [record["details"]["through"] for record in found.records if record["type"] == "audit.purged"]
+        floors += [details["purged"] for details in found.headers if "purged" in details]
+        through = {"segment": first_number - 1, "last_seq": found.records[0]["seq"] - 1}
+        through["head"] = found.records[0]["prev"]
+        assert through in floors, f"segments before {first_number} are missing, and no purge says so: {floors}"
     return found
 
 
@@ -328,4 +348,4 @@ def until_well(log: AuditLog) -> None:
         time.sleep(0.001)
 
 
-__all__ = ["CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "holders", "until_well"]
+__all__ = ["CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "chain_of", "holders", "sealed_names", "until_well"]
