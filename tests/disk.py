@@ -348,4 +348,6 @@ def until_well(log: AuditLog) -> None:
         time.sleep(0.001)
 
 
-__all__ = ["CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "chain_of", "holders", "sealed_names", "until_well"]
+__all__ = [
+    "CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "chain_of", "holders", "sealed_names", "until_well",
+]  # fmt: skip

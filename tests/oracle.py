@@ -1,0 +1,79 @@
+"""What must hold of a log after anything went wrong: judged by opening it, and by reading it back without its code."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from disk import Chain, chain_of
+from simdisk import Mount, SimDisk
+from workloads import FOLDER, LOG, Told, Workload, opened
+
+from jsonl_audit import StorageError, verify
+
+__all__ = ["judge"]
+
+
+def judge(mount: Mount, disk: SimDisk, workload: Workload, told: Told, *, must: int, crashes: int = 1) -> Chain:
+    """Opens what lies on the disk, appends, reads it back. AssertionError where a promise is broken.
+
+    - a verifier says intact or torn before, intact afterwards; there is no damage, and nothing is accounted for twice
+    - the first `must` of what was acknowledged are there, and the others as far as they are the next ones
+    - what is there was given, in that order, each once; of a batch all or none
+    - one first segment, and for each crash at most one torn end
+    """
+    mount.disk = disk
+    said = _said()
+    assert said in ("intact", "torn", "nothing"), f"before opening: {said}"
+    with opened(**workload.options) as log:
+        last = log.append("last", n=-1)
+    found = chain_of(disk.files(FOLDER), "audit.jsonl")
+    assert not any(found.damage), found.damage
+    torn = [each for each in found.torn if each]
+    assert len(torn) <= workload.torn + crashes, f"{len(torn)} torn ends: {torn}"
+    there = {record["n"]: record for record in found.events}
+    numbers = [record["n"] for record in found.events]
+    assert numbers.pop() == -1
+    assert found.events[-1]["hash"] == last.hash
+    assert numbers == sorted(set(numbers)), f"out of order, or twice: {numbers}"
+    purged = _purged(found, told)
+    _given(numbers, told, purged)
+    _acknowledged(there, told, must, purged)
+    again = _said()
+    assert again == "intact", f"after opening: {again}"
+    return found
+
+
+def _said() -> str:
+    try:
+        report = verify(LOG, full=True)
+    except StorageError as error:
+        return "nothing" if "no such log" in error.message else str(error)
+    return "nothing" if report.verdict == "empty" else report.verdict if report.ok else str(report)
+
+
+def _purged(found: Chain, told: Told) -> int:
+    """Up to which number events were let go."""
+    first = found.records[0]["seq"]
+    gone = [n for n, receipt in told.receipts.items() if receipt.recorded and receipt.seq < first]
+    return max(gone, default=-1)
+
+
+def _given(numbers: list[int], told: Told, purged: int) -> None:
+    there = set(numbers)
+    assert there <= set(itertools.chain(*told.groups)), "more is there than was given"
+    for group in told.groups:
+        assert there.isdisjoint(group) or there.issuperset(group) or group[0] <= purged, f"a part of {group}"
+
+
+def _acknowledged(there: dict[int, dict[str, Any]], told: Told, must: int, purged: int) -> None:
+    known = [n for n in told.receipts if n > purged]
+    kept = [n for n in known if n in there]
+    due = [n for n in list(told.receipts)[:must] if n > purged]
+    assert kept[: len(due)] == due, f"acknowledged and gone: {sorted(set(due) - set(kept))}"
+    assert kept == known[: len(kept)], f"acknowledged later and there, earlier and gone: {kept} of {known}"
+    for n in kept:
+        receipt, record = told.receipts[n], there[n]
+        assert receipt.id == record["id"]
+        if receipt.recorded:
+            assert (receipt.seq, receipt.hash) == (record["seq"], record["hash"])
