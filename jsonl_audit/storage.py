@@ -70,12 +70,8 @@ def open_append(path: str, *, create: bool = False, empty: bool = False, mode: i
     if empty:
         flags |= os.O_TRUNC
     fd = _open_own(path, flags, mode) if create else os.open(path, flags)
-    if create and not _WINDOWS:
-        try:
-            os.fchmod(fd, mode)
-        except BaseException:
-            os.close(fd)
-            raise
+    if create:
+        _set_mode(fd, mode)
     return fd
 
 
@@ -91,14 +87,29 @@ def _open_own(path: str, flags: int, mode: int) -> int:
         ) from error
 
 
+def _set_mode(fd: int, mode: int) -> None:
+    """Gives a new file exactly `mode`, whatever the umask; where that fails it is closed."""
+    if _WINDOWS:
+        return
+    try:
+        os.fchmod(fd, mode)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
 def open_read(path: str) -> int:
     """A descriptor for reading a regular file; a device, a pipe or a directory is refused without waiting for it."""
     fd = os.open(path, os.O_RDONLY | _BINARY | _CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    if not stat_module.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        if os.path.isdir(path):
+    try:
+        kind = os.fstat(fd).st_mode
+        if stat_module.S_ISDIR(kind):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        raise OSError(errno.EINVAL, "not a regular file", path)
+        if not stat_module.S_ISREG(kind):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
 
 
@@ -182,8 +193,12 @@ def size(where: int | str) -> int:
 
 
 def exists(path: str) -> bool:
-    """Whether the name is taken, be it by a dangling symlink."""
-    return os.path.lexists(path)
+    """Whether the name is taken, be it by a dangling symlink. Raises OSError where that cannot be told."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def free_space(path: str) -> tuple[int, int]:
@@ -248,8 +263,7 @@ def open_lock(path: str, mode: int = 0o600) -> int:
         return _open_own(path, flags, mode)
     except FileNotFoundError:
         fd = _open_own(path, flags | os.O_CREAT, mode)
-    if not _WINDOWS:
-        os.fchmod(fd, mode)
+    _set_mode(fd, mode)
     return fd
 
 

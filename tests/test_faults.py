@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from disk import CHANGING, Calls, Disk, another_boot, chain
 
-from jsonl_audit import AuditError, AuditLog, Receipt, StorageError, SyncError, WriteError, storage, verify
+from jsonl_audit import AuditError, AuditLog, Receipt, SealError, StorageError, SyncError, WriteError, storage, verify
 from jsonl_audit.writer import tip
 
 pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
@@ -168,9 +168,10 @@ def test_a_sync_that_fails_voids_what_it_covered_and_the_file_is_not_synced_agai
     log.append("t", n=1)
     size = disk.path.stat().st_size
     calls.fail("sync", about=disk.path.name)
-    with pytest.raises(SyncError) as caught:
-        log.append("t", n=2)
-    assert caught.value.errno == IO
+    for call in (lambda: log.append("t", n=2), log.flush):
+        with pytest.raises(SyncError) as caught:
+            call()
+        assert caught.value.errno == IO
     assert b'"failed":true' in disk.lock.read_bytes()
     calls.heal()
     calls.clear()
@@ -407,7 +408,68 @@ def test_a_failed_sync_of_the_lost_record_itself(disk: Disk, calls: Calls) -> No
     assert len(found.lost) == 1
 
 
+# -- descriptors, and what cannot be asked
+
+
+@pytest.mark.parametrize("call", ["fstat", "fchmod", "stat"])
+@pytest.mark.parametrize("nth", range(1, 10))
+def test_an_opening_that_fails_leaves_nothing_open(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, call: str, nth: int
+) -> None:
+    opened: list[int] = []
+    left = [nth]
+    open_, real = os.open, getattr(os, call)
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            raise OSError(IO, os.strerror(IO))
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        patch.setattr(os, "open", lambda *args, **kwargs: opened.append(open_(*args, **kwargs)) or opened[-1])
+        with contextlib.suppress(StorageError):
+            disk.open().close()
+    for fd in set(opened):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+
+
+def test_a_writer_whose_lock_file_is_gone_does_not_keep_itself_out(disk: Disk, calls: Calls) -> None:
+    with disk.open() as log:
+        disk.lock.unlink()
+        log._appender._tip.broken = True
+        calls.fail("overwrite")
+        with pytest.raises(StorageError):
+            log.append("t", n=1)
+        calls.heal()
+        log.append("t", n=2)
+    assert [r["n"] for r in chain(disk).events] == [2]
+
+
+def test_a_name_that_cannot_be_asked_for_counts_as_taken(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A next segment with records in it would be written over, a file would take another's place."""
+    disk.make(1)
+    with disk.open() as log:
+        log.append("t")
+        disk.next.write_bytes(disk.path.read_bytes())
+
+        def lstat(path: Any, **_: Any) -> os.stat_result:
+            raise OSError(IO, os.strerror(IO), path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "lstat", lstat)
+            with pytest.raises(SealError):
+                log.rotate()
+            with pytest.raises(OSError, match=os.strerror(IO)):
+                storage.rename(str(disk.path), str(disk.next))
+        assert disk.next.read_bytes() == disk.path.read_bytes()
+        disk.next.unlink()
+
+
 # -- every call
+
 
 
 def scenario(disk: Disk, tell: Callable[[Receipt], None]) -> None:

@@ -85,6 +85,7 @@ class Durable:
                 "an earlier sync failed: what was appended since the last good one may be lost; the next append goes "
                 "on in a new segment and says what was lost",
                 path=self._lock.names.path,
+                errno=self._failure[1].errno if self._failure is not None else None,
             )
 
     def mark(self, active: Active) -> bool:

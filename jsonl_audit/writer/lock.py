@@ -164,8 +164,12 @@ class Lock:
             return
         storage.make_directory(self.names.directory)
         fresh = Lock(self.names)
-        fresh.take(0.0, mode)
-        fresh.sign()
+        try:
+            fresh.take(0.0, mode)
+            fresh.sign()
+        except BaseException:
+            fresh.release()  # else this process would keep itself out from now on
+            raise
         self.release()
         self._fd, self.held = fresh._fd, True
 

@@ -173,7 +173,11 @@ def _opened(names: Names, successor: Successor, mode: int) -> Active:
     """Step 6, and the new segment open."""
     _sync_names(names)
     fd = storage.open_append(names.path, mode=mode)
-    active = Active(fd, successor.header, successor.link, len(successor.line), successor.floor)
+    try:
+        active = Active(fd, successor.header, successor.link, len(successor.line), successor.floor)
+    except BaseException:
+        storage.close(fd)
+        raise
     active.began(successor.line)
     active.synced, active.synced_head = active.size, active.head
     return active
