@@ -30,6 +30,7 @@ __all__ = [
     "list_directory",
     "lock",
     "lock_again",
+    "lstat",
     "make_directory",
     "open_append",
     "open_lock",
@@ -176,6 +177,8 @@ def sync_directory(path: str) -> None:
 close = os.close
 """Gives a descriptor back; with the last one of a lock file the lock goes too. Called as it is: where a descriptor is
 forgotten just before, an interrupt has no place between the two."""
+lstat = os.lstat
+"""What the system knows of a path itself, be it a symlink."""
 duplicate = os.dup
 """Another descriptor of the same open file."""
 is_directory, is_file = os.path.isdir, os.path.isfile

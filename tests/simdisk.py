@@ -270,6 +270,9 @@ class SimDisk:
         size, kind = (len(node.data), stat_module.S_IFREG) if isinstance(node, Inode) else (0, stat_module.S_IFDIR)
         return os.stat_result((kind | node.mode, number, 7, 1, os.getuid(), os.getgid(), size, 0, 0, 0))
 
+    def lstat(self, path: str) -> os.stat_result:
+        return self.stat(path)
+
     def size(self, where: int | str) -> int:
         return self.stat(where).st_size
 
@@ -482,8 +485,8 @@ def _error(number: int, path: str | None = None) -> OSError:
 
 _DOOR = (
     "boot_id", "close", "duplicate", "exists", "free_space", "is_directory", "is_file", "let_others_run",
-    "list_directory", "lock", "lock_again", "make_directory", "open_append", "open_lock", "open_read", "overwrite",
-    "probe", "read", "rename", "replace", "size", "stat", "sync", "sync_directory", "unlink", "unlock",
+    "list_directory", "lock", "lock_again", "lstat", "make_directory", "open_append", "open_lock", "open_read",
+    "overwrite", "probe", "read", "rename", "replace", "size", "stat", "sync", "sync_directory", "unlink", "unlock",
     "wait_for_lock", "write",
 )  # fmt: skip
 

@@ -65,7 +65,7 @@ class SpillPlace:
         return [os.path.join(self.path, name) for name in sorted(logs, key=lambda name: name.partition("-")[2])]
 
     def _must_be_private(self, folder: str) -> None:
-        found = os.lstat(folder)
+        found = storage.lstat(folder)
         if stat.S_ISLNK(found.st_mode) or not stat.S_ISDIR(found.st_mode):
             why = "is a symlink, or no directory"
         elif hasattr(os, "getuid") and (found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077):
