@@ -13,6 +13,8 @@ import stat as stat_module
 import sys
 from collections.abc import Iterator
 
+from jsonl_audit.boot import boot_id
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -372,33 +374,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def boot_id() -> str:
-    """What tells this run of the operating system from every other; empty where that is not known."""
-    global _boot
-    if _boot is None:
-        _boot = ""
-        with contextlib.suppress(OSError, AttributeError, ValueError):
-            if sys.platform == "linux":
-                with open("/proc/sys/kernel/random/boot_id", "rb") as file:
-                    _boot = file.read().decode("ascii").strip()
-            elif _MACOS:
-                _boot = _sysctl(b"kern.bootsessionuuid")
-    return _boot
-
-
-_boot: str | None = None
-
-
-def _sysctl(name: bytes) -> str:
-    import ctypes
-
-    libc = ctypes.CDLL(None)
-    text = ctypes.create_string_buffer(64)
-    length = ctypes.c_size_t(64)
-    libc.sysctlbyname(name, text, ctypes.byref(length), None, 0)
-    return text.value.decode("ascii")
 
 
 @contextlib.contextmanager

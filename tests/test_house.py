@@ -31,7 +31,7 @@ FLOORS: list[set[str]] = [
     {"values", "instants"},
     {"forms", "ids"},
     {"storage"},
-    {"errors"},
+    {"errors", "boot"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ALLOWED_AT_THE_TOP = {
