@@ -67,15 +67,10 @@ def open_append(path: str, *, create: bool = False, empty: bool = False, mode: i
 
     `create` makes the file with exactly `mode`, whatever the umask; with `empty` what stood in it is dropped.
     """
-    flags = os.O_RDWR | os.O_APPEND | _BINARY | _CLOEXEC
-    if create:
-        flags |= os.O_CREAT
-    if empty:
-        flags |= os.O_TRUNC
-    fd = _open_own(path, flags, mode) if create else os.open(path, flags)
-    if create:
-        _set_mode(fd, mode)
-    return fd
+    flags = os.O_RDWR | os.O_APPEND | _BINARY | _CLOEXEC | (os.O_TRUNC if empty else 0)
+    if not create:
+        return os.open(path, flags)
+    return _with_mode(_open_own(path, flags | os.O_CREAT, mode), mode)
 
 
 def _open_own(path: str, flags: int, mode: int) -> int:
@@ -85,20 +80,19 @@ def _open_own(path: str, flags: int, mode: int) -> int:
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
-        raise OSError(
-            errno.ELOOP, "a symlink stands where a file of the engine's own belongs; remove it", path
-        ) from error
+        what = "a symlink stands where a file of the engine's own belongs; remove it"
+        raise OSError(errno.ELOOP, what, path) from error
 
 
-def _set_mode(fd: int, mode: int) -> None:
-    """Gives a new file exactly `mode`, whatever the umask; where that fails it is closed."""
-    if _WINDOWS:
-        return
+def _with_mode(fd: int, mode: int) -> int:
+    """The descriptor of a new file, which has exactly `mode` then, whatever the umask."""
     try:
-        os.fchmod(fd, mode)
+        if not _WINDOWS:
+            os.fchmod(fd, mode)
     except BaseException:
         os.close(fd)
         raise
+    return fd
 
 
 def open_read(path: str) -> int:
@@ -152,9 +146,7 @@ def sync(fd: int) -> None:
     """Returns when the file's bytes, and its size, are on the disk itself."""
     if _MACOS and fcntl is not None:
         try:
-            fcntl.fcntl(
-                fd, getattr(fcntl, "F_FULLFSYNC", 51)
-            )  # fsync alone leaves the drive's own cache unwritten there
+            fcntl.fcntl(fd, getattr(fcntl, "F_FULLFSYNC", 51))  # fsync alone leaves the drive's cache unwritten
             return
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
@@ -267,9 +259,7 @@ def open_lock(path: str, mode: int = 0o600) -> int:
     try:
         return _open_own(path, flags, mode)
     except FileNotFoundError:
-        fd = _open_own(path, flags | os.O_CREAT, mode)
-    _set_mode(fd, mode)
-    return fd
+        return _with_mode(_open_own(path, flags | os.O_CREAT, mode), mode)
 
 
 def lock(fd: int) -> bool:
