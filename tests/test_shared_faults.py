@@ -174,6 +174,19 @@ def test_one_who_may_not_write_is_refused_and_the_others_go_on(
 # -- locks
 
 
+def test_a_lock_that_is_not_given_for_a_last_mark_fails_no_close(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = sharing(disk)
+    log.append("t", who="x", n=1)
+
+    def refuse(_: int) -> bool:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "lock_again", refuse)
+        log.close()
+    assert len(found(disk).events) == 1
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL])
 @pytest.mark.parametrize("alone", [False, True], ids=["shared", "alone"])
 def test_a_file_system_without_locks_is_refused_with_a_clear_word(

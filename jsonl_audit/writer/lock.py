@@ -131,10 +131,13 @@ class Lock:
         self.take(timeout, mode)
 
     def try_enter(self) -> bool:
-        """`enter` where nobody has it; False, at once, where somebody has."""
+        """`enter` where nobody has it; False, at once, where somebody has, or where the system does not give it."""
         if not self.held and self._fd >= 0:
             self.held = True
-            self.held = storage.lock_again(self._fd)
+            try:
+                self.held = storage.lock_again(self._fd)
+            except OSError:
+                self.held = False
         return self.held
 
     def leave(self) -> None:
