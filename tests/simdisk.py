@@ -374,6 +374,10 @@ class SimDisk:
             for number, node in self.nodes.items()
         )
 
+    def killed(self) -> SimDisk:
+        """What is there when a program was killed between two calls; nobody has it open."""
+        return self.copy()
+
     def kills(self, sizes: Sizes) -> Iterator[SimDisk]:
         """What may be there when the program was killed: all it did, of a write that it was in any part."""
         yield self.copy()

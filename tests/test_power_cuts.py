@@ -5,15 +5,19 @@ What a power cut may leave says tests/simdisk.py, what must hold tests/oracle.py
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 
 import pytest
 from oracle import judge
 from simdisk import Mount, SimDisk, edges, every_byte
-from workloads import FOLDER, WORKLOADS, Told, Workload
+from workloads import FOLDER, WORKLOADS, Told, Workload, opened
 
 pytestmark = pytest.mark.exhaustive
+SOME, ALL = 24, 20_000
+"""How many disks are tried for one moment, by lot where there are more; with --long about all there are."""
+LIVES = 5
 
 
 @pytest.fixture
@@ -21,9 +25,9 @@ def mount(monkeypatch: pytest.MonkeyPatch) -> Mount:
     return Mount(monkeypatch)
 
 
-def moments(mount: Mount, workload: Workload) -> list[tuple[str, SimDisk, Told]]:
+def moments(mount: Mount, workload: Workload, told: Told | None = None) -> list[tuple[str, SimDisk, Told]]:
     """What stood on the disk before each step of a run and after the last one, and what was told by then."""
-    told = workload.prepared(mount)
+    told = told or workload.prepared(mount)
     found: list[tuple[str, SimDisk, Told]] = []
     disk = mount.disk
     disk.watch = lambda step: found.append((step, disk.copy(), told.copy()))
@@ -34,13 +38,14 @@ def moments(mount: Mount, workload: Workload) -> list[tuple[str, SimDisk, Told]]
     return found
 
 
-def tell(mount: Mount, disk: SimDisk, workload: Workload, what: str, told: Told, must: int) -> None:
-    """Judges, and says of what where it does not hold."""
+def tell(mount: Mount, disk: SimDisk, workload: Workload, what: str, told: Told, must: int) -> set[int]:
+    """Judges, and says of what where it does not hold. Returns the numbers of the events that are there."""
     before = disk.copy()
     try:
-        judge(mount, disk, workload, told, must=must)
+        found = judge(mount, disk, workload, told, must=must)
     except Exception as error:
         raise AssertionError(f"{workload.name}, {what}: {error}\n{before.files(FOLDER)}") from error
+    return {record["n"] for record in found.events}
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
@@ -50,9 +55,7 @@ def test_the_power_cut_at_any_moment(
     chance = random.Random(workload.name)
     seen: set[object] = set()
     for number, (step, disk, told) in enumerate(moments(mount, workload)):
-        for state in disk.power_cuts(
-            sizes=every_byte if long else edges, limit=20_000 if long else 60, chance=chance
-        ):
+        for state in disk.power_cuts(sizes=every_byte if long else edges, limit=ALL if long else SOME, chance=chance):
             key = state.key(), len(told.receipts), told.must
             if key not in seen:
                 seen.add(key)
@@ -70,3 +73,50 @@ def test_killed_at_any_moment(
             tell(mount, state, workload, f"killed at step {number}, {step}", told, len(told.receipts))
             count += 1
     tried("states", count)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_one_crash_after_another(mount: Mount, long: bool, first: int, tried: Callable[[str, int], None]) -> None:
+    """Each life goes on from what the last one left, and ends where chance will have it: recovery is cut short too."""
+    given = os.environ.get("SEED")
+    for seed in [int(given)] if given else range(first, 4_000 if long else 40, 4):
+        chance = random.Random(seed)
+        mount.disk, told = SimDisk(), Told()
+        for life in range(LIVES):
+            workload = Workload("lives", _life(chance, told), torn=life)
+            found = moments(mount, workload, told)
+            step, disk, then = chance.choice(found)
+            cut = chance.random() < 0.7
+            states = disk.power_cuts(sizes=edges, limit=20, chance=chance) if cut else disk.kills(edges)
+            state, must = chance.choice([*states]), then.must if cut else len(then.receipts)
+            left = state.copy()
+            what = f"SEED={seed}: life {life} ended before {step}"
+            there = tell(mount, state, workload, what, then, must)
+            then.receipts = {n: receipt for n, receipt in then.receipts.items() if n in there}
+            then.must = len(then.receipts) if cut else then.must
+            mount.disk, told = left, then
+    tried("states", LIVES * (1 if given else len(range(first, 4_000 if long else 40, 4))))
+
+
+def _life(chance: random.Random, told: Told) -> Callable[[Mount, Told], None]:
+    """A run of a writer, or of two that share the log."""
+    modes = [chance.choice(["always", "interval", "never"]) for _ in range(chance.choice((1, 1, 2)))]
+    options = {"max_bytes": chance.choice((1_000, 2_500, None)), "shared": len(modes) > 1 or chance.random() < 0.3}
+    steps = [(chance.randrange(len(modes)), chance.randrange(9), chance.randrange(600)) for _ in range(8)]
+
+    def run(_: Mount, told: Told) -> None:
+        logs = [opened(fsync=mode, lock_timeout=5, **options) for mode in modes]
+        for who, what, size in steps:
+            log, always = logs[who], modes[who] == "always"
+            if what == 0:
+                told.ask(log.rotate, promises=False)
+            elif what == 1:
+                told.ask(log.flush)
+            elif what == 2:
+                told.give_group(log, 3, always=always)
+            else:
+                told.give(log, chance.choice((1, 1, 1, 2, 4)), text=size, always=always)
+        for log in logs:
+            log.close()
+
+    return run

@@ -6,7 +6,6 @@ that breaks things: power cuts, failing calls, both.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,14 +38,17 @@ class Told:
     """What was raised."""
     must: int = 0
     """So many of the oldest receipts are of records that outlive a power cut, as the documentation promises."""
-    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def _numbers(self, count: int) -> tuple[int, ...]:
+        first = self.groups[-1][-1] + 1 if self.groups else 0
+        return tuple(range(first, first + count))
 
     def give(self, log: AuditLog, count: int = 1, *, text: int = 120, always: bool = False) -> None:
         """Appends an event, or several at once; with `always` they, and all before, are promised to be on the disk.
 
         An error is noted, with what it says was done all the same.
         """
-        numbers = tuple(itertools.islice(self._numbers, count))
+        numbers = self._numbers(count)
         events = [{"type": "t", "n": n, "text": "x" * text} for n in numbers]
         self.groups.append(numbers)
         try:
@@ -56,6 +58,20 @@ class Told:
             self.receipts.update(zip(numbers, error.done, strict=False))
             return
         self.receipts.update(zip(numbers, receipts, strict=True))
+        if always:
+            self.promised()
+
+    def give_group(self, log: AuditLog, count: int, *, always: bool = False) -> None:
+        """Appends several events in one commit, each of which stands for itself: what threads do that wait together."""
+        numbers = self._numbers(count)
+        self.groups += [(n,) for n in numbers]
+        try:
+            receipts = log.append_group([{"type": "t", "n": n, "text": "x" * 90} for n in numbers])
+        except AuditError as error:
+            self.errors.append(error)
+            receipts = list(error.done)
+            always = False
+        self.receipts.update(zip(numbers, receipts, strict=False))
         if always:
             self.promised()
 
@@ -88,14 +104,19 @@ class Workload:
     options: dict[str, Any] = field(default_factory=dict)
     torn: int = 0
     """How many torn ends there may be already."""
+    cached: bool = False
+    """The disk it begins with is in the cache alone: the writer was killed, and the system went on."""
 
     def prepared(self, mount: Mount) -> Told:
         """Makes the disk that it begins with, all of it synced; what was told until then."""
         told = Told()
         if self.before is not None:
             self.before(mount, told)
-            mount.disk = mount.disk.synced()
-            told.promised()
+            if self.cached:
+                mount.disk = mount.disk.killed()
+            else:
+                mount.disk = mount.disk.synced()
+                told.promised()
         return told
 
 
@@ -150,10 +171,47 @@ def _rotate(mode: str) -> Callable[[Mount, Told], None]:
     return run
 
 
+def _groups(mode: str) -> Callable[[Mount, Told], None]:
+    def run(_: Mount, told: Told) -> None:
+        always = mode == "always"
+        log = opened(fsync=mode, max_bytes=1_800)
+        told.give_group(log, 3, always=always)
+        told.give_group(log, 2, always=always)
+        told.give(log, 2, always=always)
+        told.give_group(log, 4, always=always)
+        told.ask(log.close, promises=mode != "never")
+
+    return run
+
+
+def _background(_: Mount, told: Told) -> None:
+    """The mode interval, with the syncs of its thread where they are wanted."""
+    log = opened(fsync="interval", max_bytes=3_000)
+    for _ in range(5):
+        told.give(log)
+        told.give(log, 2, text=300)
+        told.ask(log._appender.sync_in_background)
+    told.give(log)
+    told.ask(log.close)
+
+
 def _some(mount: Mount, told: Told) -> None:
     with opened() as log:
         for _ in range(3):
             told.give(log)
+
+
+def _killed(mode: str) -> Callable[[Mount, Told], None]:
+    """A writer was killed that had not synced, by the mode or in the middle of it."""
+
+    def before(mount: Mount, told: Told) -> None:
+        log = opened(fsync=mode, max_bytes=1_500)
+        for _ in range(3):
+            told.give(log, text=300, always=mode == "always")
+        told.give(log, 2, always=mode == "always")
+        log._appender._tip.let_go()
+
+    return before
 
 
 def _torn(tail: bytes) -> Callable[[Mount, Told], None]:
@@ -228,7 +286,10 @@ WORKLOADS = [
     *(Workload(f"append {mode}", _appends(mode)) for mode in MODES),
     *(Workload(f"append_many {mode}", _append_many(mode)) for mode in MODES),
     *(Workload(f"rotate {mode}", _rotate(mode)) for mode in MODES),
+    *(Workload(f"groups {mode}", _groups(mode)) for mode in ("always", "never")),
+    Workload("synced in the background", _background),
     Workload("reopen", _recover, _some),
+    *(Workload(f"after a kill, {mode}", _recover, _killed(mode), cached=True) for mode in ("always", "never")),
     Workload("recover a piece", _recover, _torn(b'{"seq":5,"ts":"2026-'), torn=1),
     Workload("recover a hole", _recover, _torn(bytes(700)), torn=1),
     Workload("purge", _purge, _segments),
