@@ -46,6 +46,7 @@ __all__ = [
     "size",
     "stat",
     "sync",
+    "sync_above",
     "sync_directory",
     "unlink",
     "unlock",
@@ -251,6 +252,18 @@ def make_directory(path: str) -> None:
             os.chmod(directory, 0o700)
         with contextlib.suppress(OSError):  # a parent that may not be read can still be written
             sync_directory(os.path.dirname(directory) or ".")
+
+
+def sync_above(path: str) -> None:
+    """Returns when the names of the directories on the way to `path` are on the disk, as far as they can be synced.
+
+    Whoever made them may have been stopped before it came to that.
+    """
+    above = os.path.dirname(path)
+    while above != path:
+        with contextlib.suppress(OSError):  # a parent that may not be read can still be written
+            sync_directory(above)
+        path, above = above, os.path.dirname(above)
 
 
 def open_lock(path: str, mode: int = 0o600) -> int:

@@ -173,6 +173,15 @@ class SimDisk:
         names.changes.append({name: number})
         names.sync()
 
+    def unsynced_directory(self, path: str) -> None:
+        """A directory, and what is missing above it, that nobody has synced."""
+        above, name = os.path.split(path)
+        if not self.exists(above):
+            self.unsynced_directory(above)
+        number = next(self._numbers)
+        self.directory(above).changes.append({name: number})
+        self.nodes[number] = Directory()
+
     def _change(self, what: str, path: str, **names: int | None) -> None:
         self._step(what)
         self.directory(path).changes.append(names)
@@ -261,6 +270,11 @@ class SimDisk:
         directory = self.directory(path)
         self._step("sync_directory")
         directory.sync()
+
+    def sync_above(self, path: str) -> None:
+        while len(path) > len(ROOT):
+            path = os.path.dirname(path)
+            self.sync_directory(path)
 
     def stat(self, where: int | str) -> os.stat_result:
         number = self.open_files[where].number if isinstance(where, int) and self._file(where) else 0
@@ -490,8 +504,8 @@ def _error(number: int, path: str | None = None) -> OSError:
 _DOOR = (
     "boot_id", "close", "duplicate", "exists", "free_space", "is_directory", "is_file", "let_others_run",
     "list_directory", "lock", "lock_again", "lstat", "make_directory", "open_append", "open_lock", "open_read",
-    "overwrite", "probe", "read", "rename", "replace", "size", "stat", "sync", "sync_directory", "unlink", "unlock",
-    "wait_for_lock", "write",
+    "overwrite", "probe", "read", "rename", "replace", "size", "stat", "sync", "sync_above", "sync_directory",
+    "unlink", "unlock", "wait_for_lock", "write",
 )  # fmt: skip
 
 

@@ -120,6 +120,11 @@ class Workload:
         return told
 
 
+def _folders(mount: Mount, _: Told) -> None:
+    """Another program made them, or died over it."""
+    mount.disk.unsynced_directory(FOLDER)
+
+
 def _create(_: Mount, told: Told) -> None:
     with opened() as log:
         told.give(log, always=True)
@@ -283,6 +288,7 @@ def _shared(modes: tuple[str, str]) -> Callable[[Mount, Told], None]:
 MODES = ("always", "interval", "never")
 WORKLOADS = [
     Workload("create", _create),
+    Workload("create in folders that are not synced", _create, _folders, cached=True),
     *(Workload(f"append {mode}", _appends(mode)) for mode in MODES),
     *(Workload(f"append_many {mode}", _append_many(mode)) for mode in MODES),
     *(Workload(f"rotate {mode}", _rotate(mode)) for mode in MODES),

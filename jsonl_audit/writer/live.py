@@ -134,6 +134,7 @@ def _successor(
     )
     if missing:
         storage.make_directory(names.directory)
+        storage.sync_above(names.directory)
     rotate.write_next(names, successor, mode)
     active.successor = successor
     if not missing:

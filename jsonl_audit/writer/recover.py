@@ -72,6 +72,7 @@ def open_log(
         notes.append("the active file was removed and nothing is sealed: a new log begins, and says so")
     else:
         successor = rotate.first_segment(now, settings)
+    storage.sync_above(names.directory)
     rotate.write_next(names, successor, mode)
     return Opening(rotate.begin(names, successor, mode), notes)
 
