@@ -78,11 +78,16 @@ class Directory:
     durable: dict[str, int] = field(default_factory=dict)
     changes: list[dict[str, int | None]] = field(default_factory=list)
     mode: int = 0o700
+    names: dict[str, int] = field(init=False)
+    """What a program sees."""
 
-    @property
-    def names(self) -> dict[str, int]:
-        """What a program sees."""
-        return self.after(self.changes)
+    def __post_init__(self) -> None:
+        self.names = self.after(self.changes)
+
+    def change(self, names: dict[str, int | None]) -> None:
+        """What a program sees from now on."""
+        self.changes.append(names)
+        self.names = self.after(self.changes)
 
     def after(self, changes: Iterator[dict[str, int | None]] | list[dict[str, int | None]]) -> dict[str, int]:
         """What is there if just these changes are kept."""
@@ -170,7 +175,7 @@ class SimDisk:
         names = self.directory(above)
         number = names.names.get(name) or next(self._numbers)
         self.nodes[number] = Inode([[data]])
-        names.changes.append({name: number})
+        names.change({name: number})
         names.sync()
 
     def unsynced_directory(self, path: str) -> None:
@@ -179,12 +184,12 @@ class SimDisk:
         if not self.exists(above):
             self.unsynced_directory(above)
         number = next(self._numbers)
-        self.directory(above).changes.append({name: number})
+        self.directory(above).change({name: number})
         self.nodes[number] = Directory()
 
     def _change(self, what: str, path: str, **names: int | None) -> None:
         self._step(what)
-        self.directory(path).changes.append(names)
+        self.directory(path).change(names)
 
     def _step(self, what: str) -> None:
         if self.watch is not None:

@@ -15,7 +15,7 @@ from simdisk import Mount, SimDisk, edges, every_byte
 from workloads import FOLDER, WORKLOADS, Told, Workload, opened
 
 pytestmark = pytest.mark.exhaustive
-SOME, ALL = 24, 20_000
+SOME, ALL = 16, 20_000
 """How many disks are tried for one moment, by lot where there are more; with --long about all there are."""
 LIVES = 5
 
