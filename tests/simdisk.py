@@ -21,6 +21,7 @@ import math
 import os
 import random
 import stat as stat_module
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class Inode:
 
     epochs: list[list[bytes]]
     mode: int = 0o600
-    touched: int = 0
+    overwritten: bool = False
 
     @property
     def data(self) -> bytes:
@@ -68,7 +69,7 @@ class Inode:
 
     def copy(self) -> Inode:
         """The same, apart."""
-        return Inode([list(epoch) for epoch in self.epochs], self.mode, self.touched)
+        return Inode([list(epoch) for epoch in self.epochs], self.mode, self.overwritten)
 
 
 @dataclass
@@ -263,6 +264,7 @@ class SimDisk:
     def overwrite(self, fd: int, offset: int, data: bytes) -> None:
         node = self._file(fd)
         self._step("overwrite")
+        node.overwritten = True
         before = node.data.ljust(offset, b"\0")
         node.put(before[:offset] + data + before[offset + len(data) :])
 
@@ -410,17 +412,20 @@ class SimDisk:
                 yield other
 
     def power_cuts(self, *, sizes: Sizes, limit: int, chance: random.Random) -> Iterator[SimDisk]:
-        """What may be there when the power was cut: each disk once, at most `limit`, drawn by lot where there are more.
+        """What may be there when the power was cut: at most `limit` disks, drawn by lot where there are more.
 
-        `sizes` says which of the sizes that a file may be left with are tried.
+        `sizes` says which of the sizes that a file may be left with are tried. With a `limit` of 0 all are taken, but
+        that a file which is only written over, as the lock file is, stays as it was or is as it would be.
         """
         dirty = {number: node for number, node in self.nodes.items() if isinstance(node, Inode) and _unsynced(node)}
         folders = {number: node for number, node in self.nodes.items() if isinstance(node, Directory) and node.changes}
         choices: list[list[Any]] = [
             [node.after(kept) for kept in _subsets(node.changes, 6, chance)] for node in folders.values()
         ]
-        choices += [images(node, sizes, chance) for node in dirty.values()]
-        for chosen in _product(choices, limit, chance):
+        for node in dirty.values():
+            written_over = not limit and node.overwritten
+            choices.append([node.data, node.epochs[0][0]] if written_over else images(node, sizes, chance))
+        for chosen in _product(choices, limit or sys.maxsize, chance):
             other = SimDisk()
             other.boot = self.boot + 1
             for number, node in self.nodes.items():

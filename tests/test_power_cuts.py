@@ -12,11 +12,11 @@ from collections.abc import Callable
 import pytest
 from oracle import judge
 from simdisk import Mount, SimDisk, edges, every_byte
-from workloads import FOLDER, WORKLOADS, Told, Workload, opened
+from workloads import FOLDER, SHORT, WORKLOADS, Told, Workload, opened
 
 pytestmark = pytest.mark.exhaustive
-SOME, ALL = 16, 20_000
-"""How many disks are tried for one moment, by lot where there are more; with --long about all there are."""
+SOME, MANY = 16, 1_000
+"""How many disks are tried for one moment, by lot where there are more; with --long."""
 LIVES = 5
 
 
@@ -55,7 +55,23 @@ def test_the_power_cut_at_any_moment(
     chance = random.Random(workload.name)
     seen: set[object] = set()
     for number, (step, disk, told) in enumerate(moments(mount, workload)):
-        for state in disk.power_cuts(sizes=every_byte if long else edges, limit=ALL if long else SOME, chance=chance):
+        for state in disk.power_cuts(sizes=every_byte if long else edges, limit=MANY if long else SOME, chance=chance):
+            key = state.key(), len(told.receipts), told.must
+            if key not in seen:
+                seen.add(key)
+                tell(mount, state, workload, f"power cut before step {number}, {step}", told, told.must)
+    tried("states", len(seen))
+
+
+@pytest.mark.parametrize("workload", SHORT, ids=lambda workload: workload.name)
+def test_every_disk_that_a_power_cut_may_leave_of_a_short_run(
+    mount: Mount, workload: Workload, tried: Callable[[str, int], None]
+) -> None:
+    """All of them: every size by the byte, every sector kept, lost or zero, every name."""
+    chance = random.Random(0)
+    seen: set[object] = set()
+    for number, (step, disk, told) in enumerate(moments(mount, workload)):
+        for state in disk.power_cuts(sizes=every_byte, limit=0, chance=chance):
             key = state.key(), len(told.receipts), told.must
             if key not in seen:
                 seen.add(key)

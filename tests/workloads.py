@@ -14,7 +14,7 @@ from simdisk import ROOT, Mount
 
 from jsonl_audit import AuditError, AuditLog, Receipt
 
-__all__ = ["FOLDER", "LOG", "SPILL", "WORKLOADS", "Told", "Workload", "opened"]
+__all__ = ["FOLDER", "LOG", "SHORT", "SPILL", "WORKLOADS", "Told", "Workload", "opened"]
 
 FOLDER = f"{ROOT}/var/log"
 LOG = f"{FOLDER}/audit.jsonl"
@@ -285,7 +285,27 @@ def _shared(modes: tuple[str, str]) -> Callable[[Mount, Told], None]:
     return run
 
 
+def _one(count: int, text: int) -> Callable[[Mount, Told], None]:
+    """One commit of a writer that is killed behind it."""
+
+    def run(_: Mount, told: Told) -> None:
+        told.give(opened(), count, text=text, always=True)
+
+    return run
+
+
+def _one_seal(_: Mount, told: Told) -> None:
+    log = opened()
+    told.ask(log.rotate)
+
+
 MODES = ("always", "interval", "never")
+SHORT = [
+    Workload("a record", _one(1, 0), _some),
+    Workload("a long record", _one(1, 300), _some),
+    Workload("a batch", _one(2, 10), _some),
+    Workload("a seal", _one_seal, _some),
+]
 WORKLOADS = [
     Workload("create", _create),
     Workload("create in folders that are not synced", _create, _folders, cached=True),
