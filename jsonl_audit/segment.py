@@ -293,9 +293,13 @@ def header_details(
 def parse_header(line: bytes) -> Header | None:
     """The header that a line (LF included) is; None where it is none, or where its own hash is not right.
 
+    A header is committed alone, and on a day that exists: one that says it belongs to a batch is none.
+
     Raises NewerFormatError for a header with a right hash and a format that is not known here.
     """
     if record.HEAD.match(line) is None or record.type_of(line) != "audit.segment" or not record.own_hash_right(line):
+        return None
+    if record.batch_of(line) is not None or not instants.is_instant(record.ts_of(line)):
         return None
     try:
         details = record.decode(line).get("details")

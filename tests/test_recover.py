@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 from disk import Calls, Disk, another_boot, chain
-from logs import OTHER, Log, build
+from logs import OTHER, Log, build, rehashed
 
 from jsonl_audit import AuditLog, NotALogError, StorageError, WrongLogError, record, storage, verify
 
@@ -313,6 +313,54 @@ def test_without_an_active_file_the_log_goes_on_from_the_newest_sealed_one_and_s
     assert found.headers[2]["active"] == "missing"
     assert found.headers[2]["segment"] == 3
     assert [r["details"]["segment"] for r in found.events if "details" in r] == [1, 1, 2, 2]
+
+
+def test_without_an_active_file_and_without_the_newest_sealed_header_no_seq_is_given_away_twice(three: Disk) -> None:
+    three.path.unlink()
+    three.flip(150, three.sealed()[1])
+    refused(three, "where the log ends cannot be told")
+
+
+def test_without_an_active_file_a_sealed_copy_with_fewer_records_is_not_gone_on_from(three: Disk) -> None:
+    three.path.unlink()
+    copy = three.folder / "audit.20010101T000000000000Z.jsonl"
+    copy.write_bytes(b"".join(three.lines(three.sealed()[1])[:-1]))
+    with three.open() as log:
+        log.append("t")
+    copy.unlink()
+    chain(three)
+
+
+def test_a_log_that_went_on_beside_two_histories_of_its_newest_sealed_segment_opens_again(
+    three: Disk, tmp_path: Path
+) -> None:
+    three.path.unlink()
+    other = three.copy(tmp_path / "other")
+    other.sealed()[1].unlink()
+    with other.open() as log:  # goes on in a segment 2 of its own
+        log.append("t")
+        log.rotate()
+    shutil.copy(other.sealed()[1], three.folder / "audit.29990101T000000000000Z.jsonl")
+    with three.open() as log:
+        log.append("t")
+    with three.open() as log:
+        assert log.append("t").seq == log.last_seq
+
+
+def test_a_header_in_a_batch_or_on_a_day_that_does_not_exist_is_none(disk: Disk) -> None:
+    disk.make(1)
+    text = disk.lines()[0]
+    told = text[:-150] + b',"batch":[1,2]' + text[-150:]
+    day = text[:17] + b"2026-02-30" + text[27:]
+    for header in (rehashed(told), rehashed(day)):
+        disk.path.write_bytes(header)
+        refused(disk, "header", NotALogError)
+        disk.path.unlink()
+        disk.forget()
+        disk.next.write_bytes(header)
+        with disk.open() as log:
+            log.append("t")
+        assert verify(disk.path, full=True).verdict == "intact"
 
 
 @pytest.mark.parametrize("forget", [False, True])

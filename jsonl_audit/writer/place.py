@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from jsonl_audit import record, storage
 from jsonl_audit.content import Content, first_line_of
 from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, WrongLogError
-from jsonl_audit.scan import Link
+from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Floor, Header, Names, describe_foreign, parse_header
 
 __all__ = [
@@ -72,7 +73,8 @@ def _read_headers(sealed: list[str], notes: list[str], *, all_of_them: bool = Fa
 def newest_sealed(sealed: list[str], log: str | None, notes: list[str]) -> tuple[Header, str]:
     """The sealed segment with the highest number, of the log that the mark or the newest name says.
 
-    Raises WrongLogError where there is none; OSError where one cannot be read, since that may be the newest.
+    Raises WrongLogError where there is none, or where one of a later name has no right header: that may be the newest,
+    and going on from the one before would give its seqs away a second time. OSError where one cannot be read.
     """
     headers = _read_headers(sealed, notes, all_of_them=True)
     if not headers:
@@ -80,8 +82,33 @@ def newest_sealed(sealed: list[str], log: str | None, notes: list[str]) -> tuple
             "the active file is missing and no sealed segment here can be read; move them away to begin a new log",
             path=os.path.dirname(sealed[-1]),
         )
-    log = log if any(header.log == log for header, _ in headers) else headers[-1][0].log
-    return max((entry for entry in headers if entry[0].log == log), key=lambda entry: entry[0].segment)
+    several = _newest(headers, log if any(header.log == log for header, _ in headers) else headers[-1][0].log)
+    newest = several[0] if len(several) == 1 else max(several, key=lambda entry: _last_seq(entry[1]))
+    known = {path for _, path in headers}
+    for path in sealed[sealed.index(newest[1]) :]:
+        if path not in known and not os.path.isdir(path):
+            raise WrongLogError(
+                "the active file is missing, and this file, which may be the newest sealed segment, has no right "
+                "header: where the log ends cannot be told. Nothing was written; run verify, and put the right file "
+                "back, or move this one away",
+                path=path,
+            )
+    return newest
+
+
+def _newest(headers: list[tuple[Header, str]], log: str | None) -> list[tuple[Header, str]]:
+    """Those of the log with the highest number: several where copies lie beside each other."""
+    number = max((header.segment for header, _ in headers if header.log == log), default=0)
+    return [entry for entry in headers if (entry[0].log, entry[0].segment) == (log, number)]
+
+
+def _last_seq(path: str) -> int:
+    walk = Walk(strict=False)
+    with contextlib.suppress(NotALogError), Content(path) as content:  # packed, and cut short
+        for data in content.blocks(size=WINDOW):
+            walk.feed(data)
+    last = walk.finish().last
+    return 0 if last is None else last.seq
 
 
 def newest_number(sealed: list[str], log: str) -> int:
@@ -95,7 +122,8 @@ def check_place(names: Names, header: Header, sealed: list[str], notes: list[str
     Raises WrongLogError for an active file that does not go on from it.
     """
     before = _read_headers(sealed[-1:], notes)
-    if not (before and before[0][0].log == header.log and before[0][0].segment == header.segment - 1):
+    due = (header.log, header.segment - 1)
+    if not (before and (before[0][0].log, before[0][0].segment) == due and _goes_on(header, *before[0])):
         others = _read_headers(sealed[:-1], notes) + before
         before = [entry for entry in others if entry[0].log == header.log]
         if others and not before:
@@ -108,7 +136,8 @@ def check_place(names: Names, header: Header, sealed: list[str], notes: list[str
             )
     if not before:
         return 0
-    newest, path = max(before, key=lambda entry: entry[0].segment)
+    several = _newest(before, header.log)
+    newest, path = several[-1]
     if newest.segment >= header.segment:
         raise WrongLogError(
             f"the active file is segment {header.segment}, and segment {newest.segment} is sealed already "
@@ -118,7 +147,7 @@ def check_place(names: Names, header: Header, sealed: list[str], notes: list[str
             expected=newest.segment + 1,
             actual=header.segment,
         )
-    if newest.segment == header.segment - 1 and not _goes_on(header, newest, path):
+    if newest.segment == header.segment - 1 and not any(_goes_on(header, *entry) for entry in several):
         raise WrongLogError(
             f"the active file does not go on from {os.path.basename(path)}, the segment before it; nothing was "
             "written. One of the two was replaced: run verify",
@@ -166,15 +195,15 @@ def next_fits(names: Names, sealed: list[str]) -> bool:
         return False
     if not sealed:
         return header.segment == 1
-    before = [entry for entry in _read_headers(sealed, [], all_of_them=True) if entry[0].log == header.log]
-    if not before or header.previous is None:
+    before = _newest(_read_headers(sealed, [], all_of_them=True), header.log)
+    if not before or header.previous is None or before[0][0].segment != header.segment - 1:
         return False
-    newest, path = max(before, key=lambda entry: entry[0].segment)
-    if newest.segment != header.segment - 1:
-        return False
-    with Content(path) as content:
-        long_enough = content.size >= header.previous.bytes
-    return long_enough and _goes_on(header, newest, path)
+    for newest, path in before:
+        with Content(path) as content:
+            long_enough = content.size >= header.previous.bytes
+        if long_enough and _goes_on(header, newest, path):
+            return True
+    return False
 
 
 def remove_leftovers(sealed: list[str], log: str, floor: Floor | None, notes: list[str]) -> None:
