@@ -254,7 +254,7 @@ class _Walk:
         self.above[id(owner)] = path
         self.stack.append((owner, path))
         try:
-            if level >= MAX_DEPTH - 1:  # one level is left, for the holder itself
+            if level >= MAX_DEPTH - 1 and not _is_flat(content):  # one level is left, for the holder itself
                 return self._put_off(content, path)
             return self.content(content, path, level + 1)
         finally:
@@ -280,6 +280,21 @@ class _Walk:
             self.room -= len(name)
             members[name] = self.value(item, (path, name), level)
         return members
+
+
+def _is_flat(content: Any) -> bool:
+    """Whether these are members or items that stand in a line as they are, and hold nothing themselves."""
+    if type(content) is not dict and type(content) is not list:
+        return False
+    items = content.values() if type(content) is dict else content
+    return all(
+        item is None
+        or type(item) is bool
+        or (type(item) is str and forms.text(item) is item)
+        or (type(item) is int and item in _INTEGERS)
+        or (type(item) is float and math.isfinite(item))
+        for item in items
+    )
 
 
 def _where(path: _Path) -> str:

@@ -485,6 +485,21 @@ def _loads_deep(text: str) -> Any:
     return top[0]
 
 
+def test_what_stands_at_the_last_level_stays_as_it_is_beside_an_odd_value() -> None:
+    value: Any = ["bottom", 1, 1.5, None, True]
+    for _ in range(126):
+        value = [value]
+    assert form([value[0], math.nan]) == [value[0], {"$float": "NaN"}]
+
+
+def test_a_form_is_made_once_however_often_it_goes_through() -> None:
+    value: Any = "bottom"
+    for _ in range(200):
+        value = [value]
+    once = kept({"v": value, "n": math.nan})
+    assert kept({"v": once["v"], "n": math.nan}) == once
+
+
 def test_odd_values_stay_odd_far_down() -> None:
     value: Any = {"nan": math.nan, 1: b"x"}
     for _ in range(400):
@@ -500,7 +515,7 @@ def test_what_never_ends_is_refused_as_too_large_and_soon() -> None:
 
 
 def test_wide_and_deep_costs_no_more_than_its_size() -> None:
-    deep: Any = [*([] for _ in range(3000)), math.nan]
+    deep: Any = [*([[]] for _ in range(3000)), math.nan]
     for _ in range(125):
         deep = [deep]
     assert str(form(deep)).count("$json") == 3000
