@@ -198,7 +198,7 @@ def _slow_look(piece: bytes) -> str | None:
         token = _TOKEN.match(text, at)
         if token is None:
             return f"white space or a wrong escape at byte {len(text[:at].encode())}"
-        if token["number"] and _INTEGER.fullmatch(token["number"]) and not -(2**63) <= int(token["number"]) < 2**64:
+        if token["number"] and _INTEGER.fullmatch(token["number"]) and not _fits(token["number"]):
             return f"an integer past 64 bits at byte {len(text[:at].encode())}"
         if token["number"] and abs(float(token["number"])) == float("inf"):
             return f"a number that is not finite at byte {len(text[:at].encode())}"
@@ -214,6 +214,11 @@ def _slow_look(piece: bytes) -> str | None:
     except ValueError as error:
         return f"no JSON: {error}"
     return None if isinstance(value, dict) else "no JSON object"
+
+
+def _fits(digits: str) -> bool:
+    """Whether an integer has 64 bits at most; Python reads none of thousands of digits."""
+    return len(digits) <= 20 and -(2**63) <= int(digits) < 2**64
 
 
 class _TwiceError(Exception):
