@@ -95,6 +95,13 @@ def test_a_number_counts_seconds_and_from_ten_to_the_eleventh_on_milliseconds(nu
     assert micros(number) // 10**6 == second
 
 
+class Unshowable:
+    """Its repr fails."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
@@ -109,6 +116,12 @@ def test_nonsense_is_refused_in_words_that_help(nonsense: object) -> None:
         micros(nonsense)
     assert "-2h" in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_nonsense_that_cannot_be_shown_is_refused_all_the_same() -> None:
+    for nonsense in (10**5000, Unshowable()):
+        with pytest.raises(QueryError, match="is no time: "):
+            micros(nonsense)
 
 
 @given(st.text(max_size=40))

@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonl_audit import record
 from jsonl_audit.errors import QueryError, WrongLogError
+from jsonl_audit.forms import shown
 from jsonl_audit.reader import places
 from jsonl_audit.reader.segments import Segments
 from jsonl_audit.reader.windows import windows
@@ -22,9 +23,11 @@ def parse(after: Any) -> tuple[int, str | None]:
     """
     seq, known = after if isinstance(after, (tuple, list)) and len(after) == 2 else (after, None)
     if not isinstance(seq, int) or isinstance(seq, bool) or seq < 0:
-        raise QueryError(f"after is the seq of a record, 0 for all, or (seq, hash), not {after!r:.100}", actual=after)
+        raise QueryError(
+            f"after is the seq of a record, 0 for all, or (seq, hash), not {shown(after):.100}", actual=after
+        )
     if known is not None and not (isinstance(known, str) and re.fullmatch("[0-9a-f]{64}", known)):
-        raise QueryError(f"after: {known!r:.80} is no hash: 64 hexadecimal digits in lower case", actual=known)
+        raise QueryError(f"after: {shown(known):.80} is no hash: 64 hexadecimal digits in lower case", actual=known)
     return seq, known
 
 

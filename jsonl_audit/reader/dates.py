@@ -12,6 +12,7 @@ from typing import Any
 
 from jsonl_audit import instants
 from jsonl_audit.errors import QueryError
+from jsonl_audit.forms import shown
 
 __all__ = ["instant", "micros"]
 
@@ -172,4 +173,4 @@ def _checked(us: int | None, given: Any) -> int:
 
 
 def _nonsense(given: Any, hint: str = "") -> QueryError:
-    return QueryError(f"{given!r:.60} is no time: {hint}{ACCEPTED}", actual=given)
+    return QueryError(f"{shown(given):.60} is no time: {hint}{ACCEPTED}", actual=given)

@@ -17,6 +17,7 @@ import orjson
 
 from jsonl_audit import instants, record, values
 from jsonl_audit.errors import QueryError
+from jsonl_audit.forms import shown
 from jsonl_audit.reader import dates, fields
 
 __all__ = ["Filters", "NotARecordError", "Selection"]
@@ -92,10 +93,10 @@ class Selection:
                 self._add_field(name, _recorded(name, given[name]))
         where = given.get("where", {})
         if not isinstance(where, Mapping):
-            raise QueryError(f"where is a mapping of dotted paths to values, not {where!r:.60}", actual=where)
+            raise QueryError(f"where is a mapping of dotted paths to values, not {shown(where):.60}", actual=where)
         for path, wanted in where.items():
             if not isinstance(path, str) or not path:
-                raise QueryError(f"where: {path!r:.60} is no dotted path, such as 'details.tool'", actual=path)
+                raise QueryError(f"where: {shown(path):.60} is no dotted path, such as 'details.tool'", actual=path)
             self._add_path(path, wanted)
         if "text" in given:
             self._add_text(_alternatives("text", given["text"]))
@@ -177,7 +178,7 @@ class Selection:
         texts = []
         for text in wanted:
             if not isinstance(text, str):
-                raise QueryError(f"text is a text, not {text!r:.60}", actual=text)
+                raise QueryError(f"text is a text, not {shown(text):.60}", actual=text)
             texts += [text.encode("utf-8", "surrogatepass"), _escaped(text)]
         self._texts = tuple(dict.fromkeys(texts))
         self._add_needles([text or None for text in self._texts])
@@ -231,7 +232,7 @@ def _recorded(name: str, value: Any) -> list[Any]:
 def _types(patterns: list[Any]) -> list[tuple[str, Callable[[str], Any]]]:
     for pattern in patterns:
         if not isinstance(pattern, str) or not pattern:
-            raise QueryError(f"type is a name or a pattern such as 'auth.*', not {pattern!r:.60}", actual=pattern)
+            raise QueryError(f"type is a name or a pattern such as 'auth.*', not {shown(pattern):.60}", actual=pattern)
     return [(pattern, re.compile(fnmatch.translate(pattern)).match) for pattern in patterns]
 
 

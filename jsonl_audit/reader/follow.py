@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit.errors import QueryError
+from jsonl_audit.forms import shown
 from jsonl_audit.reader import cursor, notices
 from jsonl_audit.reader.filters import Filters, Selection
 from jsonl_audit.reader.follower import Follower, Wait
@@ -115,12 +116,12 @@ def _sleeping(
 def stopper(stop: Any, poll: float) -> Callable[[], bool]:
     """`stop` as something to ask. Raises QueryError for what is neither an Event nor a callable, or a bad `poll`."""
     if not poll > 0:
-        raise QueryError(f"poll is a number of seconds above 0, not {poll!r:.60}", actual=poll)
+        raise QueryError(f"poll is a number of seconds above 0, not {shown(poll):.60}", actual=poll)
     if stop is None:
         return lambda: False
     asked: Any = getattr(stop, "is_set", stop)
     if not callable(asked):
-        raise QueryError(f"stop is an Event or a callable, not {stop!r:.60}", actual=stop)
+        raise QueryError(f"stop is an Event or a callable, not {shown(stop):.60}", actual=stop)
     return lambda: bool(asked())
 
 

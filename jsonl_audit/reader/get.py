@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonl_audit import instants, record
 from jsonl_audit.errors import QueryError
+from jsonl_audit.forms import shown
 from jsonl_audit.reader import cursor, notices, places
 from jsonl_audit.reader.filters import NotARecordError, Selection
 from jsonl_audit.reader.matches import Match, in_part, matches
@@ -59,12 +60,15 @@ def get_line(
 
 def _which(which: int | str | UUID) -> tuple[int, str | None]:
     """A seq, or an id."""
-    word = str(which).strip().lower()
+    try:
+        word = str(which).strip().lower()
+    except Exception:  # noqa: BLE001 - a stranger's own code, or more digits than Python writes
+        word = ""
     if record.UUID.fullmatch(word):
         return 0, word
     if re.fullmatch("[0-9]{1,19}", word):
         return int(word), None
-    raise QueryError(f"{which!r:.60} is no seq (a whole number) and no id (a UUID)", actual=which)
+    raise QueryError(f"{shown(which):.60} is no seq (a whole number) and no id (a UUID)", actual=which)
 
 
 def _by_seq(segments: Segments, seq: int) -> Match | None:

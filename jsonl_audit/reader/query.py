@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit.errors import QueryError
+from jsonl_audit.forms import shown
 from jsonl_audit.reader import cursor, notices
 from jsonl_audit.reader.filters import Filters, Selection
 from jsonl_audit.reader.matches import Match, matches
@@ -183,4 +184,4 @@ def last(
 def whole_number(name: str, value: Any) -> None:
     """Raises QueryError where `value` is no number of records."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise QueryError(f"{name} is a whole number from 0 on, not {value!r:.60}", actual=value)
+        raise QueryError(f"{name} is a whole number from 0 on, not {shown(value):.60}", actual=value)
