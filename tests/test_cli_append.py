@@ -418,3 +418,10 @@ def test_completion_knows_commands_and_options(tmp_path: Path) -> None:
         cwd=tmp_path, _JSONL_AUDIT_COMPLETE="bash_complete", COMP_WORDS="jsonl-audit append --fsync a", COMP_CWORD="3"
     )
     assert options.lines == ["plain,always"]
+
+
+@pytest.mark.parametrize("option", ["--time", "--max-bytes", "--line-limit"])
+def test_a_number_of_thousands_of_digits_is_wrong_usage(cli: CommandLine, option: str) -> None:
+    ended = cli("append", "--type", "t", option, "9" * 5000)
+    assert ended.status == 2
+    assert "Traceback" not in ended.err

@@ -40,7 +40,7 @@ def event_of(options: dict[str, Any]) -> dict[str, Any]:
 def _time(text: str) -> Any:
     """--time as an event says it: RFC 3339, or a number of seconds or milliseconds."""
     value: Any = text
-    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+    if re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]+)?", text):
         value = float(text) if "." in text else int(text)
     if instants.from_event(value) is None:
         raise click.BadParameter(

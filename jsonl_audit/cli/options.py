@@ -43,7 +43,7 @@ def size(text: str) -> int:
     >>> size("64KiB"), size("1.5 MB"), size("0")
     (65536, 1500000, 0)
     """
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", str(text).strip().lower())
+    found = re.fullmatch(r"([0-9]{1,30}(?:\.[0-9]+)?)\s*([a-z]*)", str(text).strip().lower())
     if found is None or found[2] not in _UNITS:
         raise click.BadParameter(f"{text!r} is no size: a number and B, KB, KiB, MB, MiB, GB or GiB, such as 100MiB")
     return int(float(found[1]) * _UNITS[found[2]])
