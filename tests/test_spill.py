@@ -19,7 +19,7 @@ from disk import Calls, Disk, chain, until_well
 
 from jsonl_audit import AuditLog, EventTooLargeError, SpilledReceipt, StorageError, query, verify
 from jsonl_audit.segment import Names
-from jsonl_audit.writer import arrears, background, policy, spill
+from jsonl_audit.writer import arrears, background, policy, registry, spill
 from jsonl_audit.writer.spillplace import SpillPlace
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -397,14 +397,10 @@ def test_bringing_in_that_is_interrupted_neither_doubles_nor_loses(
 
 
 def _open_appenders() -> list[Any]:
-    from jsonl_audit.writer import registry
-
     return list(registry._open)
 
 
 def _forget() -> None:
-    from jsonl_audit.writer import registry
-
     registry._open.clear()
     registry._first.clear()
 
@@ -619,4 +615,65 @@ def test_what_a_dead_worker_held_is_brought_in_when_another_closes(
         log.append("t", n=8)
         left_behind(disk, elsewhere, 2)
     assert sorted(numbers(disk)) == [0, 1, 8]
+    assert files(elsewhere) == []
+
+
+@pytest.mark.parametrize("fsync", ["always", "interval", "never"])
+def test_what_is_purged_while_it_is_brought_in_is_not_brought_in_again(
+    disk: Disk, calls: Calls, elsewhere: Path, fsync: str
+) -> None:
+    with spilling(disk, elsewhere, fsync=fsync, max_bytes=3_000, backup_count=1) as log:
+        hold(disk, calls)
+        for n in range(100):
+            log.append("t", n=n)
+        calls.heal()
+        log.flush()
+        assert log.append("t", n=100).recorded
+    [told] = [record["details"] for record in query(disk.path, type="audit.spilled")]
+    assert told["count"] == 100
+    left = [record["n"] for record in query(disk.path)]
+    assert left == list(range(left[0], 101))
+    assert left[0] > 10
+
+
+def test_what_a_killed_process_brought_in_and_others_purged_is_not_brought_in_again(
+    disk: Disk, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill, "CHUNK", 5)
+    left_behind(disk, elsewhere, 20)
+    came = []
+
+    class Killed(BaseException):
+        pass
+
+    def part(self: Any, main: Any, bring_in: Any = spill.Spill.bring_in) -> Any:
+        came.append(True)
+        if len(came) == 3:
+            for each in registry._first:
+                each._closing = True  # it does no more
+            raise Killed
+        return bring_in(self, main)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spill.Spill, "bring_in", part)
+        with pytest.raises(Killed):
+            spilling(disk, elsewhere)
+    for each in _open_appenders():
+        each._tip.let_go()
+        each.closed = True
+    _forget()
+    first = [record["n"] for record in query(disk.path)]
+    assert first == list(range(10))
+    with disk.open() as log:
+        for n in (100, 101):
+            log.append("other", n=n)
+            log.rotate()
+        log.purge(keep=1, reason="a test")
+    with spilling(disk, elsewhere):
+        pass
+    assert [record["n"] for record in query(disk.path)] == [101, *range(10, 20)]
+    [told] = [record["details"] for record in query(disk.path, type="audit.spilled")]
+    assert told["count"] == 20
+    assert told["first_seq"] < 10
+    assert "missing" not in told
     assert files(elsewhere) == []

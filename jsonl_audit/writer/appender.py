@@ -241,6 +241,12 @@ class Appender:
         except OSError as error:
             raise StorageError.of(error, "what was written cannot be read", self.names.path) from error
 
+    @in_turn
+    def purged_through(self) -> int:
+        """seq of the last record that was let go; 0 if none was. Raises WriteError, LockedError, LogError."""
+        floor = self._ready().floor
+        return floor.last_seq if floor is not None else 0
+
     # -- syncing
 
     @in_turn

@@ -28,7 +28,7 @@ class Pending:
     Every event has an id from its first failure on: it is the same event whenever and wherever it is written.
     """
 
-    __slots__ = ("_maybe", "_recorded", "_sizes", "_tried", "attempted", "began", "bodies", "since")
+    __slots__ = ("_maybe", "_recorded", "_sizes", "_sure", "_tried", "attempted", "began", "bodies", "since")
 
     def __init__(self, groups: Sequence[Sequence[Body]]) -> None:
         self.bodies = [body for group in groups for body in group]
@@ -40,6 +40,7 @@ class Pending:
         self._sizes = [len(group) for group in groups]
         self._recorded: dict[int, Receipt] = {}
         self._maybe: list[int] = []  # what was attempted
+        self._sure: set[int] = set()  # of those: what was acknowledged, and is only to be seen
         self._tried = list(range(len(self.bodies)))
 
     @property
@@ -92,12 +93,19 @@ class Pending:
         if found and appender.settings.fsync == "always":  # what is counted in is not on disk by that
             appender.flush()
             found = appender.recorded(self.attempted)
-        self._settled(found)
+        self._settled(found, appender)
 
-    def _settled(self, hashes: Iterable[str]) -> None:
+    def _settled(self, hashes: Iterable[str], appender: Appender) -> None:
+        """What was acknowledged and is not seen is there all the same, or was, if its segment has been purged since."""
         there = set(hashes)
+        left = {
+            number: receipt
+            for number, receipt in zip(self._maybe, self.attempted, strict=True)
+            if receipt.hash not in there
+        }
+        purged = appender.purged_through() if left.keys() & self._sure else 0
         for number, receipt in zip(self._maybe, self.attempted, strict=True):
-            if receipt.hash in there:
+            if number not in left or (number in self._sure and receipt.seq <= purged):
                 self._recorded[number] = receipt
         self._are_attempted([], ())
 
@@ -120,6 +128,7 @@ class Pending:
         groups = self.rest()
         if groups:
             self._tried = [number for number in range(len(self.bodies)) if number not in self._recorded]
+            self._sure.difference_update(self._tried)
             try:
                 receipts = appender.commit(groups)
             except AuditError as error:
@@ -139,10 +148,11 @@ class Pending:
             receipts = self.commit(appender)
         finally:  # nothing counts as recorded that was not synced
             numbers = [*self._recorded, *self._maybe]
+            self._sure.update(self._recorded)
             self._are_attempted(numbers, (*self._recorded.values(), *self.attempted))
             self._recorded = {}
         appender.flush()
-        self._settled(_hashes(reads(appender.names.path, min(receipts).seq - 1), max(receipts).seq))
+        self._settled(_hashes(reads(appender.names.path, min(receipts).seq - 1), max(receipts).seq), appender)
         if self.left:
             raise StorageError("a sync failed, and took back what was committed", path=appender.names.path)
         return self.receipts

@@ -4,7 +4,8 @@ A spill log is a chained log as any other. It begins with an ``audit.held`` reco
 events and since when; where a write to that log had failed, and it is not known what came of it, an
 ``audit.attempted`` record before the events says which records they may be there already. An event that is brought in
 keeps its id, gets the time when it was held where it has none of its own, and a member ``held`` that says where it
-was: by that, whoever goes on after a crash knows how far its predecessor came.
+was: by that, whoever goes on after a crash knows how far its predecessor came. Since the segments that show it may be
+purged, an ``audit.brought-in`` record in the spill log says it too, behind each part.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -25,11 +27,13 @@ from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.chain import Receipt, SpilledReceipt
 from jsonl_audit.writer.pending import Pending, Reads
 from jsonl_audit.writer.settings import Settings
+from jsonl_audit.writer.untold import Untold
 
 __all__ = ["HELD_ROOM", "Spill", "SpillUnreadableError"]
 
 HELD_ROOM = 192
 """Bytes of a line that `time` and `held` take."""
+NOTED = "audit.brought-in"
 CHUNK = 512
 CHUNK_BYTES = 1 << 20
 _ENGINES = ("seq", "ts", "id", "type", "clock", "batch", "prev", "hash")
@@ -74,7 +78,8 @@ class Spill:
         """How many events were brought in."""
         self.since = ""
         """When the first of them was held."""
-        self._begin_count()
+        self._untold = Untold()
+        self._head, self._after = "", 0  # of the last record that was brought in: its hash here, its seq there
 
     # -- holding
 
@@ -149,9 +154,9 @@ class Spill:
             self._miss(self.log.known_seq - self.seq)
             self.seq = max(self.seq, self.log.known_seq)
             if self._brought_in:  # what it does not hold any more had been brought in before
-                self._missing -= len(self._brought_in)
+                self._untold.missing -= len(self._brought_in)
                 self._brought_in.clear()
-            if self._count or self._missing > 0:
+            if self._untold.count or self._untold.missing > 0:
                 self._telling = Pending([[record.control("audit.spilled", self._details())]])
                 self._tell(main)
             return True
@@ -159,11 +164,26 @@ class Spill:
             receipts = self._for_sure(self._chunk, main)
         except EventTooLargeError:  # a batch that its marks took past the limit
             self._chunk.split()
-            self._split = True
+            self._untold.split = True
             return False
         self._seen(receipts)
         self.seq, self._chunk = self._chunk_seq, None
+        self._note_how_far(main)
         return False
+
+    def _note_how_far(self, main: Appender) -> None:
+        """Says in the spill log itself how far it is brought in: the segments that show it may be purged."""
+        said = {
+            "log": main.known_log,
+            "after": self._after,
+            "through": self.seq,
+            "head": self._head,
+            "untold": asdict(self._untold),
+        }
+        self._known = False
+        with contextlib.suppress(AuditError, OSError):  # then it is looked for in the log
+            self.log.append(record.control(NOTED, said))
+            self._known = not self.worn
 
     def _for_sure(self, pending: Pending, main: Appender) -> list[Receipt]:
         self._known = False  # what an interrupt leaves behind has to be looked for in the log
@@ -179,25 +199,18 @@ class Spill:
         assert self._telling is not None
         self._for_sure(self._telling, main)
         self._telling = None
-        self._begin_count()
-
-    def _begin_count(self) -> None:
-        """What is brought in from here on is told by the next audit.spilled record."""
-        self._count = self._missing = self._first_seq = self._last_seq = 0
-        self._first = self._last = ""
-        self._split = False
+        self._untold = Untold()
 
     def _miss(self, count: int) -> None:
         if count > 0:
             self.missing += count
-            self._missing += count
+            self._untold.missing += count
 
     def _seen(self, receipts: list[Receipt]) -> None:
         if receipts:
-            self._first_seq = self._first_seq or receipts[0].seq
-            self._last_seq = receipts[-1].seq
+            self._untold.came(receipts[0].seq, receipts[-1].seq, len(receipts))
+            self._after = receipts[-1].seq
         self.count += len(receipts)
-        self._count += len(receipts)
         self.held = max(0, self.held - len(receipts))
 
     def _next(self, main: Appender) -> None:
@@ -214,6 +227,9 @@ class Spill:
                 self.more = True
                 break
             seq = found["seq"]
+            if found["type"] == NOTED:
+                continue
+            self._head = found["hash"]
             if found["type"].startswith("audit."):
                 if found["type"] == "audit.attempted":
                     maybe = [Receipt(*each) for each in found["details"]["records"]]
@@ -228,8 +244,7 @@ class Spill:
             if not self.id:
                 self._read_about()
             self.since = self.since or found["ts"]
-            self._first = self._first or found["ts"]
-            self._last = found["ts"]
+            self._untold.held(found["ts"])
             if self._brought_in is not None and _key(found) in self._brought_in:
                 self._brought_in.remove(_key(found))
                 continue
@@ -271,22 +286,10 @@ class Spill:
         return Body(found["type"].encode(), b"," + orjson.dumps(members)[1:-1], found["id"].encode(), time)
 
     def _details(self) -> dict[str, Any]:
-        details: dict[str, Any] = {
-            "log": self.id,
-            "count": self._count,
-            "first": self._first,
-            "last": self._last,
-            "first_seq": self._first_seq,
-            "last_seq": self._last_seq,
-            "head": self.log.last.hash,
-            "cause": self.cause,
-        }
+        head = self._head or self.log.last.hash
+        details = {"log": self.id, **self._untold.details(), "head": head, "cause": self.cause}
         if self._errno is not None:
             details["errno"] = self._errno
-        if self._split:
-            details["split"] = True
-        if self._missing > 0:
-            details["missing"] = self._missing
         return details
 
     # -- after another process, or after an interrupt
@@ -310,8 +313,8 @@ class Spill:
     def _look_what_is_in(self, main: Appender) -> None:
         """Finds out, in the log itself, how far bringing in came before it was interrupted."""
         self._chunk = self._telling = None
-        self.seq, self.missing = 1, 0
-        self._begin_count()
+        self.seq, self.missing, self._head = 1, 0, ""
+        self._untold = Untold()
         if not self._read_about():
             return
         main.last  # noqa: B018 - whatever a failed write left there is judged before it is read
@@ -319,23 +322,33 @@ class Spill:
         renumbered = any("lost" in found["details"] for found in self._read(0, '"lost":[') if _is_header(found))
         self._brought_in = set() if renumbered else None
         told, last = 0, 1
+        noted = None if renumbered else self._noted(main.known_log)
+        if noted is not None:
+            log, after, last, self._head = (noted[name] for name in ("log", "after", "through", "head"))
+            self._untold = Untold(**noted["untold"])
         for line in self._reads(main.names.path, after if log == main.known_log else 0, self.id):
             found = record.decode(line)
             if found["type"] == "audit.spilled" and found["details"].get("log") == self.id:
-                self._begin_count()
+                self._untold = Untold()
                 told += found["details"].get("missing", 0)
             marks = _marks(found, self.id)
             if marks is not None:
-                last = max(last, marks["seq"])
+                last, self._head = max(last, marks["seq"]), ""
                 if self._brought_in is not None:
                     self._brought_in.add((marks["seq"], marks["ts"], found["id"]))
-                self._first = self._first or marks["ts"]
-                self._last = marks["ts"]
-                self._first_seq = self._first_seq or found["seq"]
-                self._last_seq = found["seq"]
-                self._count += 1
-        self._missing = -told
+                self._untold.held(marks["ts"])
+                self._untold.came(found["seq"], found["seq"], 1)
+        self._untold.missing -= told
+        self._after = max(after, self._untold.last_seq)
         self.seq = 1 if renumbered else last
+
+    def _noted(self, log: str) -> dict[str, Any] | None:
+        """What the spill log says last of how far it is brought in to this log."""
+        noted = None
+        for found in self._read(0, f'"{NOTED}"'):
+            if found["type"] == NOTED and found["details"]["log"] == log:
+                noted = found["details"]
+        return noted
 
     def end(self) -> None:
         """Removes the spill log, all of which is in the log; keeps it, under another name, if some cannot be read.
