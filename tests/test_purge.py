@@ -17,7 +17,7 @@ import pytest
 from blake3 import blake3
 from disk import CHANGING, Calls, Disk
 
-from jsonl_audit import FileSettings, StorageError, WriteError, follow, query, tail, verify
+from jsonl_audit import FileSettings, StorageError, WriteError, follow, get, mark, query, tail, verify
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -522,6 +522,31 @@ def test_readers_beside_purges_do_not_fail(disk: Disk) -> None:
     assert given == sorted(set(given))
     assert given[-1] == 1499
     assert said(disk) == PURGED
+
+
+@pytest.mark.parametrize("reads", [tail, query, get], ids=["tail", "query", "get"])
+def test_who_looks_just_before_all_of_it_is_sealed_and_purged_finds_what_was_there(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, reads: Any
+) -> None:
+    with disk.make(2, 2).open() as log:
+        last = log.last_seq
+
+        def purging_just_now(path: str, read: Any = mark.read) -> Any:
+            monkeypatch.undo()
+            for n in range(3):
+                log.append("later", n=n)
+                log.rotate()
+            log.purge(keep=1, reason="a test")
+            return read(path)
+
+        monkeypatch.setattr(mark, "read", purging_just_now)
+        notices: list[Any] = []
+        found = get(disk.path, last, on_damage=notices.append) if reads is get else [
+            *reads(disk.path, on_damage=notices.append)
+        ]  # fmt: skip
+    assert found
+    assert (found if reads is get else found[-1])["seq"] == last
+    assert {notice.kind for notice in notices} <= {"purged"}
 
 
 def test_who_follows_and_is_overtaken_by_a_purge_is_told_and_goes_on(disk: Disk) -> None:

@@ -221,7 +221,9 @@ class Segments:
         floors = [newest.purged]
         if self._mark is not None and self._mark.log == newest.log:
             floors.append(self._mark.purged)
-        self.purged = max((floor.segment for floor in floors if floor is not None), default=0)
+        # A mark that says that even the newest is purged was written since the files were looked for: that one is open.
+        known = [floor.segment for floor in floors if floor is not None and floor.segment < newest.segment]
+        self.purged = max(known, default=0)
         while self.all and self.all[0].header is not None and self.all[0].header.segment <= self.purged:
             del self.all[0]
 
