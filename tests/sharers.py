@@ -7,20 +7,24 @@ second pytest. One that does not come to its end is killed, and fails the test.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
 import traceback
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from disk import Chain, Disk, chain
 
 from jsonl_audit import AuditLog, Receipt, verify
 
-__all__ = ["PATIENCE", "Child", "Promises", "ended", "forked", "found", "sharing", "start"]
+__all__ = [
+    "PATIENCE", "Child", "Promises", "SmallDisk", "ended", "forked", "found", "lost", "out_of_order", "sharing",
+    "start",
+]  # fmt: skip
 
 PATIENCE = 120
 """Seconds after which a process hangs: far more than any of them needs, however busy the machine is."""
@@ -150,6 +154,42 @@ def forked(works: list[Callable[[], object]]) -> Iterator[list[int]]:
     assert [ended(child) for child in children] == [0] * len(children)
 
 
+class SmallDisk:
+    """As if the folder of a log lay on a disk of its own, with room for so many bytes; the room may change later."""
+
+    def __init__(self, folder: Path, room: Path) -> None:
+        self._folder = str(folder)
+        self._room = room
+
+    def begin(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From here on writes into the folder fit, fail, or stop in the middle, in this process and its children."""
+        real = os.write
+
+        def write(fd: int, data: bytes) -> int:
+            if os.path.dirname(os.readlink(f"/proc/self/fd/{fd}")) != self._folder:
+                return real(fd, data)
+            used = sum(map(_size, os.scandir(self._folder)))
+            left = int(self._room.read_text()) - used
+            if left <= 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(fd, bytes(data)[:left])
+
+        monkeypatch.setattr(os, "write", write)
+
+    def has(self, size: int) -> None:
+        """So many bytes it holds from here on."""
+        fresh = self._room.with_suffix(".new")
+        fresh.write_text(str(size))
+        fresh.replace(self._room)
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:  # renamed, or purged, just now
+        return 0
+
+
 def found(disk: Disk, promised: list[tuple[int, str, str]] | None = None) -> Chain:
     """The log, read back: whole, without a doubled event, each writer's in their order, and all that was promised.
 
@@ -158,13 +198,26 @@ def found(disk: Disk, promised: list[tuple[int, str, str]] | None = None) -> Cha
     report = verify(disk.path, full=True)
     assert report.verdict == "intact", str(report)
     there = chain(disk)
-    numbers = defaultdict(list)
-    for record in there.events:
-        numbers[record["who"]].append(record["n"])
-    for who, own in numbers.items():
-        assert own == sorted(set(own)), f"{who}: out of order, or twice"
-    if promised is not None:
-        recorded = {(record["seq"], record["id"], record["hash"]) for record in there.records}
-        missing = [receipt for receipt in promised if receipt not in recorded]
-        assert not missing, f"{len(missing)} of {len(promised)} that were acknowledged are not there: {missing[:3]}"
+    wrong = out_of_order(there.events)
+    assert not wrong, f"out of order, or twice: {wrong[:3]}"
+    missing = lost(there.records, promised or [])
+    assert not missing, f"{len(missing)} of {len(promised or [])} that were acknowledged are not there: {missing[:3]}"
     return there
+
+
+def out_of_order(events: Iterable[dict[str, Any]]) -> list[tuple[Any, int]]:
+    """`who` and `n` of events that stand behind a later one of the same writer, or behind themselves."""
+    newest: dict[Any, int] = {}
+    wrong = []
+    for event in events:
+        who, n = event["who"], event["n"]
+        if n <= newest.get(who, -1):
+            wrong.append((who, n))
+        newest[who] = n
+    return wrong
+
+
+def lost(records: Iterable[dict[str, Any]], promised: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+    """Of what was promised, seq, id and hash, what no record is."""
+    there = {(record["seq"], record["id"], record["hash"]) for record in records}
+    return [receipt for receipt in promised if receipt not in there]

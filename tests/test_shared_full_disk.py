@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from disk import Disk
-from sharers import Child, Promises, found, sharing
+from sharers import Child, Promises, SmallDisk, found, sharing
 
 from jsonl_audit import StorageError, query
 
@@ -19,35 +19,6 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
 ]
 WRITERS, EVENTS, LATER = 3, 30, 5
-
-
-class SmallDisk:
-    """As if the folder of a log lay on a disk of its own, with room for so many bytes; the room may change later."""
-
-    def __init__(self, folder: Path, room: Path) -> None:
-        self._folder = str(folder)
-        self._room = room
-
-    def begin(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """From here on writes into the folder fit, fail, or stop in the middle, in this process and its children."""
-        real = os.write
-
-        def write(fd: int, data: bytes) -> int:
-            if os.path.dirname(os.readlink(f"/proc/self/fd/{fd}")) != self._folder:
-                return real(fd, data)
-            used = sum(entry.stat().st_size for entry in os.scandir(self._folder))
-            left = int(self._room.read_text()) - used
-            if left <= 0:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return real(fd, bytes(data)[:left])
-
-        monkeypatch.setattr(os, "write", write)
-
-    def has(self, size: int) -> None:
-        """So many bytes it holds from here on."""
-        fresh = self._room.with_suffix(".new")
-        fresh.write_text(str(size))
-        fresh.replace(self._room)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc here")

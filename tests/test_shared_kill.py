@@ -1,7 +1,6 @@
 """One of several processes that share a log is killed, stopped, or leaves in the middle: the others go on, and whole.
 
-``JSONL_AUDIT_TORTURE_SECONDS=30 python -m pytest tests/test_shared_kill.py`` goes on for longer than the usual seconds;
-``python tests/torture.py --help`` is the same as a command.
+Writers that are killed wherever they happen to be are the soak's (``python tests/soak.py --help``).
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torture
 from disk import CALLS, Disk
 from sharers import Child, Promises, ended, found, sharing, start
 
@@ -25,17 +23,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 FSYNC = ["always", "interval", "never"]
-
-
-@pytest.mark.parametrize("backup_count", [0, 2], ids=["all kept", "old ones let go"])
-def test_a_writer_is_killed_every_few_milliseconds(tmp_path: Path, backup_count: int) -> None:
-    seconds = float(os.environ.get("JSONL_AUDIT_TORTURE_SECONDS", "1" if backup_count else "3"))
-    figures = torture.killing(
-        tmp_path, seconds=seconds, seed=int.from_bytes(os.urandom(4), "big"), backup_count=backup_count,
-        max_bytes=8_000 if backup_count else 50_000,
-    )  # fmt: skip
-    assert figures["kills"] > 0
-    assert figures["acknowledged"] > 0
 
 
 def patch_storage(name: str, instead: Callable[..., Any]) -> None:
