@@ -51,8 +51,9 @@ THREADS = 3
 """Threads of a writer at most."""
 NAMES = (
     "attempted", "acknowledged", "held", "logged", "refused for want of space", "refused for the lock",
-    "interrupted", "opened", "kept out", "not opened for want of space", "sealed by hand", "purged by hand", "verifications", "torn ends seen",
-    "reads", "followed", "followed again from a cursor", "purged before they were followed",
+    "interrupted", "opened", "kept out", "not opened for want of space", "sealed by hand", "purged by hand",
+    "verifications", "torn ends seen", "reads", "followed", "followed again from a cursor",
+    "purged before they were followed",
 )  # fmt: skip
 ROUND, RESTED, FOLLOWED, HEAD, _SIGNALS = range(5)
 """Cells for what the processes have to tell each other: the round that goes on (0: none), the last one that the steady
