@@ -39,6 +39,7 @@ _STAMP = r"[0-9]{8}T[0-9]{12}Z"
 _COMPRESSED = r"(?:\.gz|\.zst)?"
 _SEALED_ANY = re.compile(rf".+\.{_STAMP}(?:\.[^.]+)?{_COMPRESSED}")
 _LOG_ID = record.UUID
+_MOST = 2**63 - 1  # a file's offset is no higher, nor is a number in a header
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _LONGEST = 255 - len(".20261121T101112123456Z") - len(".zst")
 """Bytes in the name of a log: what is common to file systems, less what a sealed name adds."""
@@ -379,7 +380,7 @@ def describe_foreign(text: bytes) -> str:
 
 
 def _ints(value: dict[str, Any], *names: str) -> bool:
-    return all(type(value.get(name)) is int and value[name] >= 0 for name in names)
+    return all(type(value.get(name)) is int and 0 <= value[name] <= _MOST for name in names)
 
 
 def _hex(value: Any) -> bool:

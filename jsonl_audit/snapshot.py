@@ -15,6 +15,7 @@ from jsonl_audit import storage
 from jsonl_audit.content import Content, first_line_of
 from jsonl_audit.errors import LogError, NotALogError, StorageError
 from jsonl_audit.segment import Names, is_sealed_name, parse_header
+from jsonl_audit.succession import is_successor
 
 __all__ = ["Snapshot", "resolve"]
 
@@ -153,24 +154,9 @@ class Snapshot:
     def _follows(self, following: Content) -> bool:
         """Whether opening would put this `.next` in place."""
         try:
-            header = following.header()
-        except LogError:
-            return False
-        if not self.sealed:
-            return header.segment == 1
-        try:
-            with Content(self.sealed[-1]) as newest:
-                before = newest.header()
-                enough = header.previous is not None and newest.size >= header.previous.bytes
+            return is_successor(following.header(), self.sealed)
         except (LogError, OSError):
             return False
-        return (
-            enough
-            and before.log == header.log
-            and before.segment + 1 == header.segment
-            and header.previous is not None
-            and header.previous.first_seq == before.seq
-        )
 
     def close(self) -> None:
         """Closes the active file. May be called twice."""

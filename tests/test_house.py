@@ -24,6 +24,7 @@ FLOORS: list[set[str]] = [
     {"context"},
     {"writer", "reader", "verifier"},
     {"snapshot"},
+    {"succession"},
     {"scan", "content", "mark"},
     {"segment", "rules", "lines", "batches"},
     {"links", "shorten"},

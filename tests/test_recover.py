@@ -13,7 +13,7 @@ from blake3 import blake3
 from disk import Calls, Disk, another_boot, chain
 from logs import OTHER, Log, build, rehashed
 
-from jsonl_audit import AuditLog, NotALogError, StorageError, WrongLogError, record, storage, verify
+from jsonl_audit import AuditLog, NotALogError, StorageError, WrongLogError, query, record, storage, verify
 
 pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
@@ -374,6 +374,18 @@ def test_a_half_done_seal_is_completed(three: Disk, forget: bool) -> None:
     assert "sealing" in " ".join(log.notes)
     assert [r["seq"] for r in chain(three).records[:-1]] == [r["seq"] for r in before.records]
     assert not three.next.exists()
+
+
+def test_readers_take_a_next_segment_for_the_active_one_just_where_opening_puts_it_in_place(three: Disk) -> None:
+    three.path.rename(three.next)
+    first, second = three.sealed()
+    second.rename(three.folder / "audit.20010101T000000000000Z.jsonl")  # headers give the order, not names
+    before = [record["seq"] for record in query(three.path, control=True)]
+    assert before == [*range(1, 10)]
+    assert verify(three.path).verdict == "intact"
+    with three.open() as log:
+        log.append("t")
+    assert [record["seq"] for record in query(three.path, control=True)] == [*before, 10]
 
 
 def test_the_first_segment_is_put_in_place_where_nothing_is_sealed(disk: Disk) -> None:
