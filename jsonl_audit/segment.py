@@ -39,7 +39,7 @@ _STAMP = r"[0-9]{8}T[0-9]{12}Z"
 _COMPRESSED = r"(?:\.gz|\.zst)?"
 _SEALED_ANY = re.compile(rf".+\.{_STAMP}(?:\.[^.]+)?{_COMPRESSED}")
 _LOG_ID = record.UUID
-_MOST = 2**63 - 1  # a file's offset is no higher, nor is a number in a header
+_MOST = 2**62  # a file is no longer than that, and a log has no more segments
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _LONGEST = 255 - len(".20261121T101112123456Z") - len(".zst")
 """Bytes in the name of a log: what is common to file systems, less what a sealed name adds."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from jsonl_audit import record, storage
 from jsonl_audit.content import Content, first_line_of
-from jsonl_audit.errors import LogError, NewerFormatError, NotALogError
+from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, WrongLogError
 from jsonl_audit.links import Link
 from jsonl_audit.segment import Header, describe_foreign, parse_header
 
 __all__ = [
     "Found",
+    "check_countable",
     "goes_on",
     "header_of",
     "is_successor",
@@ -19,6 +20,7 @@ __all__ = [
     "read_headers",
 ]
 
+_UNCOUNTABLE = 10**18
 Found = tuple[Header, str]
 """The header of a sealed segment, and its path."""
 
@@ -93,6 +95,16 @@ def goes_on(header: Header, before: Header, path: str) -> bool:
         if len(end) < 67 or not end.endswith(b'"}\n') or end[:64] == header.prev.encode():
             return True
         return link_before(content.fd, named.bytes, end[:64].decode("ascii", "replace")) is None
+
+
+def check_countable(seq: int, path: str) -> None:
+    """Raises WrongLogError for a seq that no writer comes to, behind which none can be counted on."""
+    if seq >= _UNCOUNTABLE:
+        raise WrongLogError(
+            f"the log says that it has come to seq {seq}, which cannot be; nothing was written. Run verify",
+            path=path,
+            seq=seq,
+        )
 
 
 def is_successor(header: Header, sealed: list[str]) -> bool:

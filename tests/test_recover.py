@@ -378,7 +378,7 @@ def test_a_half_done_seal_is_completed(three: Disk, forget: bool) -> None:
 
 def test_readers_take_a_next_segment_for_the_active_one_just_where_opening_puts_it_in_place(three: Disk) -> None:
     three.path.rename(three.next)
-    first, second = three.sealed()
+    second = three.sealed()[1]
     second.rename(three.folder / "audit.20010101T000000000000Z.jsonl")  # headers give the order, not names
     before = [record["seq"] for record in query(three.path, control=True)]
     assert before == [*range(1, 10)]
@@ -690,3 +690,13 @@ def test_a_right_hash_over_an_impossible_time_is_damage_and_stops_nothing(disk: 
     report = verify(disk.path)
     assert report.verdict == "tampered"
     assert {finding.kind for finding in report.findings} >= {"documented-damage"}
+def test_a_number_in_a_header_that_no_file_can_have_is_refused(three: Disk) -> None:
+    header = three.lines()[0]
+    end = header.index(b'"bytes":') + 8
+    for number in (b"9223372036854775807", b"18446744073709551615"):
+        forged = rehashed(header[:end] + number + header[header.index(b",", end) :])
+        three.path.write_bytes(forged)
+        refused(three, "header", NotALogError)
+    for seq in (b"9223372036854775807", b"9999999999999999999"):
+        three.path.write_bytes(rehashed(header.replace(b'"seq":7', b'"seq":' + seq, 1)))
+        refused(three, "has come to seq")

@@ -21,6 +21,7 @@ from jsonl_audit.errors import NotALogError
 from jsonl_audit.mark import Mark
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Header, Names, Previous
+from jsonl_audit.succession import check_countable
 from jsonl_audit.writer import place, rotate
 from jsonl_audit.writer.active import Active, damage_entry, sealed_name
 from jsonl_audit.writer.durable import Durable
@@ -97,6 +98,7 @@ def _existing(
                 walk.feed(storage.read(fd, 0, header.size))
                 walk.finish()
             assert walk.last is not None
+            check_countable(walk.last.seq, names.path)
             active = _known(Active(fd, header, walk.last, walk.end, walk.floor), mark)
             if (mark and mark.failed) or walk.torn or walk.damaged or lost_bytes or unreadable:
                 if not (mark and mark.failed):
@@ -106,6 +108,7 @@ def _existing(
                 storage.close(fd)
                 return opening
             active.walked(walk)
+        check_countable(active.seq, names.path)
         disk.sync(active)
         # Before anything is acknowledged here: the name may be one that a crash could still take back.
         storage.sync_directory(names.directory)
@@ -274,6 +277,7 @@ def _after(header: Header, path: str) -> tuple[str, int, Link, Previous, dict[st
     walk.finish()
     if walk.last is None or walk.time is None:
         raise NotALogError("not one record of this sealed segment is whole", path=path)
+    check_countable(walk.last.seq, path)
     name = os.path.basename(path)
     plain = name[: -len(".gz")] if name.endswith(".gz") else name.removesuffix(".zst")
     previous = Previous(
