@@ -16,7 +16,7 @@ import orjson
 from jsonl_audit import instants, record
 from jsonl_audit.values import MAX_DEPTH
 
-__all__ = ["Together", "begin_right", "lawful", "why"]
+__all__ = ["Together", "begin_right", "lawful", "types_right", "why"]
 
 _TOKEN = re.compile(
     r'(?P<text>"(?:[^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00(?:0[0-7be-f]|1[0-9a-f]))*")'
@@ -120,6 +120,12 @@ def begin_right(lines: list[bytes], at: int) -> bool:
         return False
     days = {line[at : at + 10] for line in lines}
     return all(instants.is_instant(f"{day.decode()}T00:00:00.000000Z") for day in days)
+
+
+def types_right(lines: list[bytes], at: int) -> bool:
+    """Whether each of such lines has a type in its form."""
+    at += 81
+    return _known({line[at : line.find(b'"', at) + 2] for line in lines})
 
 
 def _known(kinds: set[bytes]) -> bool:

@@ -217,7 +217,7 @@ class Walk:
             own_times = "time" in names
             if "clock" in names:
                 self.clamped += sum("clock" in record.decode(line) for line in lines)
-        elif not rules.begin_right(lines, at):
+        elif not (rules.begin_right(lines, at) and rules.types_right(lines, at)):
             return False
         elif self._times:
             own_times = True in [b',"time":"' in line for line in lines]

@@ -366,6 +366,16 @@ def test_a_line_that_breaks_a_rule_is_not_lawful(members: bytes) -> None:
     assert rules.Together()([a_line(b',"x":1'), line, a_line(b"")], 15) is None
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_type_in_another_form_is_named_whether_its_line_comes_alone_or_among_others(strict: bool) -> None:
+    head, text = record.ZERO, b""
+    for seq, type_ in enumerate((b"a", b"\\u0061", b"a b", b"a"), 1):
+        line, _, head = record.line(seq, "2027-01-15T08:00:00.000000Z", record.Body(type_, b""), head)
+        text += line
+    for size in (None, 1):
+        assert [place.seq for place in walked(text, size, strict=strict).damage] == [2, 3]
+
+
 def test_where_the_serialisers_limit_is_not_clear_brackets_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "_serialiser_limit", lambda: 0)
     together = rules.Together()
