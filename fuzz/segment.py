@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import random
+
+import folders
 from blake3 import blake3
 from driver import main
 
-from jsonl_audit.record import ZERO, batch_of, control, encode, line
 from jsonl_audit.scan import Walk
-from jsonl_audit.segment import header_details
 
 
 def seeds() -> list[bytes]:
-    """A segment with single records and batches, and parts of it."""
-    head, text = ZERO, b""
-    log = "0199c0de-0000-7000-8000-00000000a0d1"
-    bodies = [(control("audit.segment", header_details(log, 1, None, writer="fuzz")), None)]
-    bodies += [
-        (encode({"type": "fuzz.one", "n": number, "text": 'é\n"x"', "list": [[1.5, None]]}), None)
-        for number in range(3)
-    ]
-    bodies += [(encode({"type": "fuzz.batch", "n": number}), (number, 3)) for number in (1, 2, 3)]
-    bodies += [(encode({"time": 1.5}), None)]
-    for seq, (body, batch) in enumerate(bodies, 1):
-        made, _, head = line(seq, f"2026-11-21T10:11:12.{seq:06d}Z", body, head, batch)
-        assert batch_of(made) == batch
-        text += made
-    return [text, text[: len(text) // 2], text + bytes(700), b"", b"{}\n", text[:512] + bytes(512) + text[1024:]]
+    """Segments in every state."""
+    found = [content for seed in folders.seeds() for _, content in folders.parts_of(seed)[1]]
+    return [*dict.fromkeys(found), b"", b"{}\n"]
+
+
+def changed(data: bytes, chance: random.Random) -> bytes:
+    """Another segment, most often with the hashes that fit it."""
+    _, parts = folders.parts_of(folders.changed(folders.pack(0, [(folders.ACTIVE, data)]), chance))
+    return parts[0][1] if parts else b""
 
 
 def walked(data: bytes, size: int, *, strict: bool) -> tuple[object, ...]:
@@ -36,7 +31,7 @@ def walked(data: bytes, size: int, *, strict: bool) -> tuple[object, ...]:
     assert 0 <= walk.end <= len(data) == walk.pos
     assert walk.blake3() == blake3(data[: walk.end]).hexdigest()
     assert walk.torn_blake3() == blake3(data[walk.end :]).hexdigest()
-    places = [(place.kind, place.offset, place.bytes, place.line, place.seq) for place in walk.damage]
+    places = [(place.kind, place.offset, place.bytes, place.line, place.seq, place.message) for place in walk.damage]
     return walk.end, walk.last, walk.records, walk.torn, walk.torn_at, walk.void_lines, walk.time, places, walk.damaged
 
 
@@ -50,4 +45,4 @@ def target(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(target, seeds())
+    main(target, seeds(), changed)
