@@ -85,9 +85,12 @@ class Content:
 
     def close(self) -> None:
         """Gives the file back. May be called twice."""
-        if self.fd >= 0:
-            storage.close(self.fd)
-            self.fd = -1
+        try:
+            fd, self.fd = self.fd, -1
+            if fd >= 0:
+                storage.close(fd)
+        except OSError:  # it is gone all the same, and was only read
+            pass
 
     def __enter__(self) -> Content:
         return self
@@ -109,7 +112,7 @@ class Content:
                 raise NotALogError(f"the compressed data are broken: {error}", path=self.path) from error
             plain.flush()
             self.fd = storage.duplicate(plain.fileno())
-        storage.close(packed)
+        storage.let_go(packed)
         self.size = storage.size(self.fd)
 
 

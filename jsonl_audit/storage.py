@@ -28,6 +28,7 @@ __all__ = [
     "free_space",
     "is_directory",
     "is_file",
+    "let_go",
     "let_others_run",
     "list_directory",
     "lock",
@@ -174,6 +175,14 @@ close = os.close
 forgotten just before, an interrupt has no place between the two."""
 lstat = os.lstat
 """What the system knows of a path itself, be it a symlink."""
+
+
+def let_go(fd: int) -> None:
+    """`close` where nothing hangs on its answer: the descriptor is gone all the same, what was written is synced."""
+    with contextlib.suppress(OSError):
+        close(fd)
+
+
 duplicate = os.dup
 """Another descriptor of the same open file."""
 is_directory, is_file = os.path.isdir, os.path.isfile
@@ -386,4 +395,4 @@ def reading(path: str) -> Iterator[int]:
     try:
         yield fd
     finally:
-        close(fd)
+        let_go(fd)

@@ -31,7 +31,7 @@ import pytest
 
 from jsonl_audit import storage
 
-__all__ = ["ROOT", "SECTOR", "Fault", "Mount", "SimDisk", "edges", "every_byte", "images"]
+__all__ = ["ROOT", "SECTOR", "Fault", "Mount", "OpenFile", "SimDisk", "edges", "every_byte", "images"]
 
 ROOT = "/simulated"
 """Every path under it leads to the simulated disk; nothing of that name is on a real one."""
@@ -106,7 +106,7 @@ class Directory:
         return Directory(dict(self.durable), list(self.changes), self.mode)
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenFile:
     """What a descriptor leads to; copies of a descriptor share it."""
 

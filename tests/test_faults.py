@@ -468,6 +468,72 @@ def test_a_name_that_cannot_be_asked_for_counts_as_taken(disk: Disk, monkeypatch
         disk.next.unlink()
 
 
+@pytest.mark.parametrize("end", ["rotate", "close", "query"])
+def test_a_descriptor_that_cannot_be_closed_fails_nothing(disk: Disk, calls: Calls, end: str) -> None:
+    log = disk.open()
+    log.append("t", n=1)
+
+    def after(name: str, _: Any, __: Any) -> None:
+        if name == "close":
+            raise OSError(IO, os.strerror(IO))
+
+    calls.after = after
+    assert end != "query" or [r["n"] for r in log.query()] == [1]
+    assert end != "rotate" or log.rotate() == str(disk.sealed()[0])
+    log.close()
+    calls.after = None
+    assert [r["n"] for r in chain(disk).events] == [1]
+
+
+def test_a_rename_of_which_nobody_says_what_came_is_looked_for_later(
+    disk: Disk, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that did it and went away: taken for a file that was removed, the log would say that a part is gone."""
+    with disk.open(fsync="always") as log:
+        log.append("t", n=1)
+        gone = [False]
+
+        def before(name: str, _: Any) -> None:
+            if gone[0]:
+                raise OSError(IO, os.strerror(IO))
+
+        def after(name: str, _: Any, __: Any) -> None:
+            if name == "rename":
+                gone[0] = True
+                raise OSError(IO, os.strerror(IO))
+
+        calls.before, calls.after = before, after
+        lstat = os.lstat
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "lstat", lambda path: before("", ()) or lstat(path))
+            for call in (log.rotate, lambda: log.append("t", n=-1)):
+                with pytest.raises(WriteError):
+                    call()
+        calls.before = calls.after = None
+        log.append("t", n=2)
+    found = chain(disk)
+    assert [r["n"] for r in found.events] == [1, 2]
+    assert len(found.headers) == 2
+    assert "active" not in found.headers[1]
+
+
+def test_what_was_synced_a_moment_ago_is_known_when_the_disk_is_read_anew(disk: Disk, calls: Calls) -> None:
+    """A sealing whose end nobody knows, and then a failed sync: the mark may be a second old, this writer is not."""
+    with disk.open(fsync="always") as log:
+        log.append("t", n=1)
+        log.append("t", n=2)
+        calls.fail("sync_directory", 2)
+        with pytest.raises(SyncError):
+            log.rotate()
+        disk.sealed()[0].rename(disk.path)
+        calls.fail("sync", about=disk.path.name)
+        with pytest.raises(SyncError):
+            log.append("t", n=-1)
+        calls.heal()
+        log.append("t", n=3)
+    assert [r["n"] for r in chain(disk).events] == [1, 2, 3]
+
+
 # -- every call
 
 

@@ -82,9 +82,12 @@ class Active:
     def close(self) -> None:
         """Gives the descriptor back. It is forgotten first: a commit that an interrupt or a fork cut in two must not
         write to the file that has its number next."""
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            storage.close(fd)
+        try:
+            fd, self.fd = self.fd, -1
+            if fd >= 0:
+                storage.close(fd)
+        except OSError:  # it is gone all the same; what counts as being on the disk was synced before
+            pass
 
     @property
     def link(self) -> Link:

@@ -274,7 +274,7 @@ class Appender:
                 tip.look(active)
             fd = storage.duplicate(active.fd)  # the segment may be sealed meanwhile
         failure = tip.disk.sync_file(active, fd)
-        storage.close(fd)
+        storage.let_go(fd)
         with self._turn.lock:
             if tip.active is not active or tip.disk.failed:
                 if failure is not None:

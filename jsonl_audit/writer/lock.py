@@ -156,7 +156,7 @@ class Lock:
         """Closes what a wait got for somebody who was interrupted before he had it."""
         got, self._waiter.got = self._waiter.got, -1
         if got >= 0 and got != self._fd:
-            storage.close(got)
+            storage.let_go(got)
 
     def keep(self, mode: int) -> None:
         """Takes the lock anew where its file was removed: the one that is held keeps nobody out any more.

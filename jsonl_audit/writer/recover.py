@@ -105,7 +105,7 @@ def _existing(
                     disk.must_sync(active)
                 opening = _seal_as_it_is(names, header, walk, mark, size, unreadable, mode, now)
                 opening.notes[:0] = notes
-                storage.close(fd)
+                storage.let_go(fd)
                 return opening
             active.walked(walk)
         check_countable(active.seq, names.path)
@@ -116,7 +116,7 @@ def _existing(
         place.remove_leftovers(sealed, active.log, active.floor, notes)
         return Opening(active, notes)
     except BaseException:
-        storage.close(fd)
+        storage.let_go(fd)
         raise
 
 

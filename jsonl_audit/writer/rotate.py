@@ -18,7 +18,7 @@ import os
 from typing import Any
 
 from jsonl_audit import instants, record, storage
-from jsonl_audit.errors import SealError, SyncError, path_of
+from jsonl_audit.errors import SealError, SyncError, WriteError, path_of
 from jsonl_audit.scan import Link
 from jsonl_audit.segment import Floor, Header, Names, Previous, first_line, header_details, parse_header
 from jsonl_audit.writer.active import Active
@@ -100,20 +100,25 @@ def write_next(names: Names, successor: Successor, mode: int) -> None:
         storage.write(fd, successor.line)
         storage.sync(fd)
     finally:
-        storage.close(fd)
+        storage.let_go(fd)
     storage.sync_directory(names.directory)
 
 
 def move_aside(names: Names, sealed: str) -> None:
     """Steps 3 and 4: the active file takes its sealed name.
 
-    Raises OSError if the rename failed: then the active file is as it was. Raises SyncError if only the sync did.
+    Raises OSError if the rename failed: then the active file is as it was. Raises SyncError if only the sync did, and
+    WriteError if nobody says what came of the rename: then opening finds out which names exist.
     """
     target = os.path.join(names.directory, sealed)
     try:
         storage.rename(names.path, target)
-    except OSError:
-        if storage.exists(names.path) or not storage.exists(target):
+    except OSError as error:
+        try:
+            as_it_was = storage.exists(names.path) or not storage.exists(target)
+        except OSError as unknown:
+            raise WriteError.of(error, "it is not known yet whether the segment is sealed", names.path) from unknown
+        if as_it_was:
             raise
         # It was done all the same: network file systems lose the answer, not the deed.
     _sync_names(names)
@@ -126,7 +131,8 @@ def seal(
 
     `settings` are what the next header tells.
 
-    Raises SealError: then the active file is as it was. Raises SyncError: then opening finds out which names exist.
+    Raises SealError: then the active file is as it was. Raises SyncError, WriteError: then opening finds out which
+    names exist.
     """
     try:
         previous = active.previous(names, now)
@@ -147,7 +153,7 @@ def seal(
         finally:
             if not storage.OPEN_FILES_MOVE and storage.exists(names.path):
                 active.fd = storage.open_append(names.path)
-    except SyncError:
+    except (SyncError, WriteError):
         raise
     except OSError as error:
         raise SealError(
@@ -176,7 +182,7 @@ def _opened(names: Names, successor: Successor, mode: int) -> Active:
     try:
         active = Active(fd, successor.header, successor.link, len(successor.line), successor.floor)
     except BaseException:
-        storage.close(fd)
+        storage.let_go(fd)
         raise
     active.began(successor.line)
     active.synced, active.synced_head = active.size, active.head

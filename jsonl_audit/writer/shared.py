@@ -292,9 +292,9 @@ def _following(names: Names, active: Active) -> Active | None:
     except (LogError, FileNotFoundError):
         pass  # no segment of this log: reading the disk again says what
     except BaseException:
-        storage.close(fd)
+        storage.let_go(fd)
         raise
-    storage.close(fd)
+    storage.let_go(fd)
     return None
 
 

@@ -107,7 +107,7 @@ def remove_if_empty(path: str) -> bool:
                     if storage.exists(left):
                         storage.unlink(left)
         finally:
-            storage.close(fd)
+            storage.let_go(fd)
     except FileNotFoundError:  # another was quicker
         pass
     return True

@@ -6,7 +6,6 @@ only then is anything of it counted. Whatever goes wrong between, the next commi
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -125,8 +124,7 @@ class Tip:
 
     def _drop(self) -> None:
         if self.active is not None:
-            with contextlib.suppress(OSError):
-                self.active.close()
+            self.active.close()
             self.active = None
 
     # -- committing
@@ -376,6 +374,7 @@ class Tip:
         active, names, mode = self.active, self.names, self.settings.mode
         assert active is not None
         self.sync(active)
+        self.disk.mark(active)
         self.active = None  # unless it is still what it was, opening finds out where the names stand
         try:
             now, settings = time.time_ns() // 1000, told.repeated(self, active)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 
@@ -47,7 +46,7 @@ class Waiter:
         try:
             alone = not self._has_thread()
         except BaseException:
-            storage.close(fd)
+            storage.let_go(fd)
             raise
         if alone:
             self._look_again_and_again(fd, timeout)
@@ -59,7 +58,7 @@ class Waiter:
                 self._fd = fd
                 self._asked.release()
         if joined:
-            storage.close(fd)
+            storage.let_go(fd)
         try:
             self._over.acquire(timeout=timeout)
         finally:
@@ -92,8 +91,7 @@ class Waiter:
     def forked(self) -> None:
         """In a child: its copy of a descriptor that waits must not keep the lock when its parent dies."""
         if self._fd >= 0:
-            with contextlib.suppress(OSError):
-                storage.close(self._fd)
+            storage.let_go(self._fd)
 
     def _run(self) -> None:
         while True:
@@ -111,7 +109,7 @@ class Waiter:
                     self._over.release()
                 else:
                     fd, self._fd = self._fd, -1
-                    storage.close(fd)  # and the lock with it
+                    storage.let_go(fd)  # and the lock with it
 
     def _look_again_and_again(self, fd: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -121,4 +119,4 @@ class Waiter:
             self.got = fd if storage.lock_again(fd) else -1
         finally:
             if self.got < 0:
-                storage.close(fd)
+                storage.let_go(fd)
