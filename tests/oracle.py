@@ -14,12 +14,22 @@ from jsonl_audit import StorageError, verify
 __all__ = ["judge"]
 
 
-def judge(mount: Mount, disk: SimDisk, workload: Workload, told: Told, *, must: int, crashes: int = 1) -> Chain:
+def judge(
+    mount: Mount,
+    disk: SimDisk,
+    workload: Workload,
+    told: Told,
+    *,
+    must: int,
+    crashes: int = 1,
+    in_order: bool = True,
+) -> Chain:
     """Opens what lies on the disk, appends, reads it back. AssertionError where a promise is broken.
 
     - a verifier says intact or torn before, intact afterwards; there is no damage, and nothing is accounted for twice
-    - the first `must` of what was acknowledged are there, and the others as far as they are the next ones
-    - what is there was given, in that order, each once; of a batch all or none
+    - the first `must` of what was acknowledged are there, and the others as far as they are the next ones; but for
+      what the log itself says that it lost, where that may be
+    - what is there was given, each once, and `in_order`; of a batch all or none
     - one first segment, and for each crash at most one torn end
     """
     mount.disk = disk
@@ -35,10 +45,11 @@ def judge(mount: Mount, disk: SimDisk, workload: Workload, told: Told, *, must: 
     numbers = [record["n"] for record in found.events]
     assert numbers.pop() == -1
     assert found.events[-1]["hash"] == last.hash
-    assert numbers == sorted(set(numbers)), f"out of order, or twice: {numbers}"
+    assert len(numbers) == len(set(numbers)), f"twice: {numbers}"
+    assert numbers == sorted(numbers) or not in_order, f"out of order: {numbers}"
     purged = _purged(found, told)
     _given(numbers, told, purged)
-    _acknowledged(there, told, must, purged)
+    _acknowledged(there, told, must, purged, told.excused(found) - set(there))
     again = _said()
     assert again == "intact", f"after opening: {again}"
     return found
@@ -66,10 +77,12 @@ def _given(numbers: list[int], told: Told, purged: int) -> None:
         assert there.isdisjoint(group) or there.issuperset(group) or group[0] <= purged, f"a part of {group}"
 
 
-def _acknowledged(there: dict[int, dict[str, Any]], told: Told, must: int, purged: int) -> None:
-    known = [n for n in told.receipts if n > purged]
+def _acknowledged(
+    there: dict[int, dict[str, Any]], told: Told, must: int, purged: int, excused: set[int]
+) -> None:
+    known = [n for n in told.receipts if n > purged and n not in excused]
     kept = [n for n in known if n in there]
-    due = [n for n in list(told.receipts)[:must] if n > purged]
+    due = [n for n in list(told.receipts)[:must] if n > purged and n not in excused]
     assert kept[: len(due)] == due, f"acknowledged and gone: {sorted(set(due) - set(kept))}"
     assert kept == known[: len(kept)], f"acknowledged later and there, earlier and gone: {kept} of {known}"
     for n in kept:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from disk import Chain
 from simdisk import ROOT, Mount
 
 from jsonl_audit import AuditError, AuditLog, Receipt
@@ -88,6 +89,10 @@ class Told:
     def promised(self) -> None:
         """All that was acknowledged by now is on the disk."""
         self.must = len(self.receipts)
+
+    def excused(self, _: Chain) -> set[int]:
+        """What was acknowledged and may be gone, since the log says so."""
+        return set()
 
     def copy(self) -> Told:
         """What is known at this moment."""
