@@ -47,9 +47,9 @@ def judge(
     assert found.events[-1]["hash"] == last.hash
     assert len(numbers) == len(set(numbers)), f"twice: {numbers}"
     assert numbers == sorted(numbers) or not in_order, f"out of order: {numbers}"
-    purged = _purged(found, told)
-    _given(numbers, told, purged)
-    _acknowledged(there, told, must, purged, told.excused(found) - set(there))
+    gone = _purged(found, numbers, told)
+    _given(numbers, told, gone)
+    _acknowledged(there, told, must, gone | (told.excused(found) - set(there)))
     again = _said()
     assert again == "intact", f"after opening: {again}"
     return found
@@ -63,26 +63,24 @@ def _said() -> str:
     return "nothing" if report.verdict == "empty" else report.verdict if report.ok else str(report)
 
 
-def _purged(found: Chain, told: Told) -> int:
-    """Up to which number events were let go."""
+def _purged(found: Chain, numbers: list[int], told: Told) -> set[int]:
+    """The numbers of the events that were let go; of one that was held elsewhere first, nobody was told its place."""
     first = found.records[0]["seq"]
-    gone = [n for n, receipt in told.receipts.items() if receipt.recorded and receipt.seq < first]
-    return max(gone, default=-1)
+    oldest = min(numbers, default=max(told.receipts, default=0) + 1) if first > 1 else -1
+    return {n for n, receipt in told.receipts.items() if (receipt.seq < first if receipt.recorded else n < oldest)}
 
 
-def _given(numbers: list[int], told: Told, purged: int) -> None:
+def _given(numbers: list[int], told: Told, gone: set[int]) -> None:
     there = set(numbers)
     assert there <= set(itertools.chain(*told.groups)), "more is there than was given"
     for group in told.groups:
-        assert there.isdisjoint(group) or there.issuperset(group) or group[0] <= purged, f"a part of {group}"
+        assert there.isdisjoint(group) or there | gone >= set(group), f"a part of {group}"
 
 
-def _acknowledged(
-    there: dict[int, dict[str, Any]], told: Told, must: int, purged: int, excused: set[int]
-) -> None:
-    known = [n for n in told.receipts if n > purged and n not in excused]
+def _acknowledged(there: dict[int, dict[str, Any]], told: Told, must: int, gone: set[int]) -> None:
+    known = [n for n in told.receipts if n not in gone]
     kept = [n for n in known if n in there]
-    due = [n for n in list(told.receipts)[:must] if n > purged and n not in excused]
+    due = [n for n in list(told.receipts)[:must] if n not in gone]
     assert kept[: len(due)] == due, f"acknowledged and gone: {sorted(set(due) - set(kept))}"
     assert kept == known[: len(kept)], f"acknowledged later and there, earlier and gone: {kept} of {known}"
     for n in kept:
