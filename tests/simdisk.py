@@ -397,15 +397,17 @@ class SimDisk:
 
     def killed(self) -> SimDisk:
         """What is there when a program was killed between two calls; nobody has it open."""
-        return self.copy()
+        other = self.copy()
+        other.written = None
+        return other
 
     def kills(self, sizes: Sizes) -> Iterator[SimDisk]:
         """What may be there when the program was killed: all it did, of a write that it was in any part."""
-        yield self.copy()
+        yield self.killed()
         if self.written is not None:
             number, data = self.written
             for size in sizes([0, len(data)])[1:-1]:
-                other = self.copy()
+                other = self.killed()
                 node = other.nodes[number]
                 assert isinstance(node, Inode)
                 node.put(node.data + data[:size])

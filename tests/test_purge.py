@@ -585,3 +585,59 @@ def test_a_verifier_beside_purges_raises_no_false_alarm(disk: Disk) -> None:
         done.set()
         thread.join()
     assert verdicts <= {("intact", ())}
+
+
+# -- what a crash must not make of it
+
+
+def _put_back(disk: Disk, count: int = 2) -> list[Path]:
+    """A purge of which the files are still there."""
+    before = {path: path.read_bytes() for path in disk.sealed()[:count]}
+    with disk.open() as log:
+        log.purge(keep=len(disk.sealed()) - count, reason="r")
+        log.append("t", n=99)
+    for path, data in before.items():
+        path.write_bytes(data)
+    return list(before)
+
+
+def test_what_an_unfinished_purge_left_is_removed_where_the_end_is_torn_too(disk: Disk) -> None:
+    left = _put_back(made(disk))
+    disk.forget().grow(b'{"seq":')
+    with disk.open() as log:
+        assert len([note for note in log.notes if "removed" in note]) == 2
+    assert not [path for path in left if path.exists()]
+    assert said(disk) == ("intact", ["purged-prefix", "documented-torn"])
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_mark_that_says_the_record_is_on_the_disk_says_what_it_let_go(
+    disk: Disk, calls: Calls, tmp_path: Path, shared: bool
+) -> None:
+    """Who opens by that mark does not read the record."""
+    made(disk)
+    copies: list[Disk] = []
+
+    def after(name: str, *_: object) -> None:
+        if name == "overwrite" and b"audit.purged" in disk.path.read_bytes():
+            copies.append(disk.copy(tmp_path / str(len(copies))))
+
+    with disk.open(shared=shared) as log:
+        calls.after = after
+        log.purge(keep=2, reason="r")
+        calls.after = None
+    assert copies
+    for copy in copies:
+        assert b'"purged":{' in copy.lock.read_bytes()[: mark.LENGTH]
+        copy.open().close()
+        assert len(copy.sealed()) == 2
+
+
+def test_the_header_behind_a_removed_active_file_repeats_what_was_let_go(disk: Disk) -> None:
+    made(disk)
+    with disk.open() as log:
+        log.purge(keep=3, reason="r")
+        log.rotate()
+    disk.path.unlink()
+    disk.open().close()
+    assert headers(disk)[-1]["purged"] == purges(disk)[0]["through"]

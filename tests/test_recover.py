@@ -408,6 +408,17 @@ def test_a_half_written_first_segment_is_begun_anew(disk: Disk) -> None:
         assert not disk.next.exists()
 
 
+def test_a_next_segment_is_synced_before_it_is_put_in_place(disk: Disk, calls: Calls) -> None:
+    """Whoever wrote it may have been killed before that: a power cut would leave the log's name without its header."""
+    disk.open().close()
+    disk.path.rename(disk.next)
+    disk.forget()
+    calls.clear()
+    disk.open().close()
+    made = [name for name, _ in calls.made if name in ("sync", "replace", "sync_directory")]
+    assert made[:3] == ["sync", "replace", "sync_directory"]
+
+
 def test_a_next_segment_that_does_not_fit_is_not_put_in_place(three: Disk, tmp_path: Path) -> None:
     other = Disk(tmp_path / "other").make(1, 1, 1)
     for header in (other.lines()[0], three.lines(three.sealed()[1])[0], three.lines(three.sealed()[0])[0]):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit import storage
@@ -43,9 +44,8 @@ def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes) -> lis
     if due is None:
         return []
     if due.segments:
-        tip.control(active, "audit.purged", due.details(reason))
+        tip.control(active, "audit.purged", due.details(reason), then=partial(active.purged, due.floor))
         active = tip.ready()  # it may be another by now
-        active.purged(due.floor)
     if not _marked(tip, active):
         tip.disk.mark(active)
         if not _marked(tip, active):

@@ -19,7 +19,7 @@ from jsonl_audit import storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.mark import Mark
-from jsonl_audit.scan import WINDOW, Link, Walk
+from jsonl_audit.scan import WINDOW, Walk
 from jsonl_audit.segment import Header, Names, Previous
 from jsonl_audit.succession import check_countable
 from jsonl_audit.writer import place, rotate
@@ -59,14 +59,18 @@ def open_log(
     if _has_content(names.path):
         return _existing(names, mark, disk, sealed, notes, mode, now)
     if place.next_fits(names, sealed):
+        fd = storage.open_append(names.next)
+        try:
+            storage.sync(fd)  # whoever wrote it may have been stopped before that
+        finally:
+            storage.close(fd)
         storage.replace(names.next, names.path)
         storage.sync_directory(names.directory)
         notes.append("a sealing that a crash interrupted was completed")
         return _existing(names, mark, disk, sealed, notes, mode, now)
     if sealed:
         newest = place.newest_sealed(sealed, mark.log if mark else None, notes)
-        log, segment, link, previous, told = _after(*newest)
-        successor = rotate.Successor(log, segment, link, previous, now=now, active_missing=True, settings=told)
+        successor = _after(*newest, now=now)
         notes.append("the active file was removed: the log goes on from the newest sealed segment, and says so")
     elif mark is not None:
         successor = rotate.first_segment(now, settings, active_missing=True)
@@ -105,6 +109,7 @@ def _existing(
                     disk.must_sync(active)
                 opening = _seal_as_it_is(names, header, walk, mark, size, unreadable, mode, now)
                 opening.notes[:0] = notes
+                place.remove_leftovers(sealed, active.log, opening.active.floor, opening.notes)
                 storage.let_go(fd)
                 return opening
             active.walked(walk)
@@ -267,8 +272,8 @@ def check_foreign(names: Names) -> None:
         pass
 
 
-def _after(header: Header, path: str) -> tuple[str, int, Link, Previous, dict[str, Any] | None]:
-    """What comes after the sealed segment at `path`: log, number, link, what to say of it, settings; all walked."""
+def _after(header: Header, path: str, *, now: int) -> rotate.Successor:
+    """The segment behind the sealed one at `path`, all of which is walked, where the active one was removed."""
     walk = Walk(strict=False, digest=True, times=True)
     with Content(path) as content:
         for data in content.blocks():
@@ -293,7 +298,16 @@ def _after(header: Header, path: str) -> tuple[str, int, Link, Previous, dict[st
         damaged=walk.damaged,
         timed=None if walk.damaged else walk.timed,
     )
-    return header.log, header.segment + 1, walk.last, previous, walk.settings
+    return rotate.Successor(
+        header.log,
+        header.segment + 1,
+        walk.last,
+        previous,
+        now=now,
+        floor=walk.floor,
+        active_missing=True,
+        settings=walk.settings,
+    )
 
 
 def _has_content(path: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from jsonl_audit import record, storage
 from jsonl_audit.errors import AuditError, EventTooLargeError, SealError, StorageError, SyncError, WriteError, path_of
@@ -28,6 +28,8 @@ from jsonl_audit.writer.settings import Settings
 __all__ = ["WATCH", "Tip"]
 
 WATCH = 100_000_000  # ns: so soon a file deleted, replaced or cut under the writer is noticed
+_Times: TypeAlias = "Sequence[str] | None"
+_Then: TypeAlias = "Callable[[], None] | None"
 SEAL_AGAIN = 1_000_000_000  # ns after a failed try
 SLICE = 1 << 20  # bytes of a reopened segment walked with one commit: about 3 ms
 
@@ -69,13 +71,12 @@ class Tip:
         self.lock.take(settings.lock_timeout, settings.mode)
         self.lock.sign()
         active = self._go_on(self._open_log())
-        # Beforehand rather than in the middle: a segment that is due to be sealed with one of the next commits.
+        # Beforehand rather than in the middle: a segment due to be sealed with one of the next commits.
         if active.walk is not None and settings.max_bytes is not None and active.size >= settings.max_bytes:
             active.catch_up()
 
     def _open_log(self) -> Opening:
-        now, settings = time.time_ns() // 1000, self.settings
-        mark = self.lock.read_mark()
+        now, settings, mark = time.time_ns() // 1000, self.settings, self.lock.read_mark()
         return open_log(self.names, mark, self.disk, mode=settings.mode, now=now, settings=settings.told)
 
     def _go_on(self, opening: Opening) -> Active:
@@ -106,9 +107,8 @@ class Tip:
             except AuditError as error:
                 self._notes.add(error.message)
         self.disk.sync(active)
-        if self.broken or self.disk.failed:
-            return
-        self.mark(active)
+        if not (self.broken or self.disk.failed):
+            self.mark(active)
 
     def let_go(self) -> None:
         """Gives the file and the lock back."""
@@ -116,16 +116,16 @@ class Tip:
         self.lock.release()
 
     def forked(self) -> None:
-        """`let_go` in a child: the parent's lock is left to the parent, and the next commit opens the log anew."""
+        """`let_go` in a child, which leaves the lock to the parent; the next commit opens the log anew."""
         self._drop()
         self.lock.forked()
         self.disk = Durable(self.lock, self.settings.fsync)
         self.broken = False
 
     def _drop(self) -> None:
-        if self.active is not None:
-            self.active.close()
-            self.active = None
+        active, self.active = self.active, None
+        if active is not None:
+            active.close()
 
     # -- committing
 
@@ -199,12 +199,13 @@ class Tip:
             raise
         return receipt
 
-    def control(self, active: Active, kind: str, details: Mapping[str, Any], *, fsync: str = "always") -> None:
-        """Appends one of the engine's own records, on disk in every mode by default. Raises WriteError, SyncError."""
-        body, now = record.control(kind, details), time.time_ns() // 1000
-        alone = not active.has_records
-        line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, now)
-        self.put(active, line, receipt, us, None, fsync)
+    def control(
+        self, active: Active, kind: str, details: Mapping[str, Any], *, fsync: str = "always", then: _Then = None
+    ) -> None:
+        """Appends one of the engine's own records; `then` notes what it says before a mark or a header repeats it."""
+        alone, body = not active.has_records, record.control(kind, details)
+        line, receipt, us = next_line(active.seq + 1, active.head, active.ts, active.us, body, time.time_ns() // 1000)
+        self.put(active, line, receipt, us, None, fsync, then)
         self._handed = False
         if alone:
             active.own = active.seq - active.first_seq
@@ -216,7 +217,7 @@ class Tip:
         return active
 
     def put(
-        self, active: Active, data: bytes, last: Receipt, us: int, times: Sequence[str] | None, fsync: str = ""
+        self, active: Active, data: bytes, last: Receipt, us: int, times: _Times, fsync: str = "", then: _Then = None
     ) -> None:
         """Writes what was made, syncs it as the mode says, and only then counts it. Raises WriteError, SyncError."""
         fsync = fsync or self.settings.fsync
@@ -229,6 +230,8 @@ class Tip:
             if fsync == "always":
                 self.disk.must_sync(active)
             active.wrote(data, last, us, times)
+            if then is not None:
+                then()
             self.commits += 1
             self.bytes += len(data)
             if fsync == "always":
@@ -252,7 +255,6 @@ class Tip:
                 self._notes.add(error.message)
 
     def write_failed(self, error: OSError) -> StorageError:
-        """What is raised for an event whose write failed."""
         what = f"the event could not be written and is not known to be recorded: {error.strerror or error}"
         return WriteError(what, path=path_of(error, self.names.path), errno=error.errno)
 
@@ -358,13 +360,12 @@ class Tip:
         """Seals for size. A failure fails no commit: the active file grows on, and it is tried again later."""
         active = self.active
         assert active is not None
-        now = time.monotonic_ns()
-        if active.walk is not None or now < self._seal_at:
+        if active.walk is not None or time.monotonic_ns() < self._seal_at:
             return False
         try:
             self._seal()
         except SealError as error:
-            self._seal_at = now + SEAL_AGAIN
+            self._seal_at = time.monotonic_ns() + SEAL_AGAIN
             self._notes.add(f"{error.message}; the file grows on, and sealing is tried again")
             self.watched = 0  # is there a file to seal? the next commit looks
             return False
@@ -389,11 +390,10 @@ class Tip:
         try:
             self.active = rotate.begin(names, successor, mode)
         except OSError as error:
-            raise WriteError.of(
-                error, "the next segment could not be put in place; the next append tries again", names.path
-            ) from error
+            what = "the next segment could not be put in place; the next append tries again"
+            raise WriteError.of(error, what, names.path) from error
         self.rotations += 1
         self.disk.mark(self.active)
-        if self.settings.backup_count:
-            purge.in_passing(self, self.active, self.settings.backup_count, self._notes)
+        if keep := self.settings.backup_count:
+            purge.in_passing(self, self.active, keep, self._notes)
         return sealed

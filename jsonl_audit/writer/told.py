@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit.mark import program_name
@@ -30,9 +31,9 @@ def tell(tip: Tip, active: Active) -> Active:
     due = _change(own, active.settings)
     if due is None:
         return active
-    tip.control(active, "audit.settings", due, fsync=tip.settings.fsync)
+    tells = partial(active.tells, due["settings"])
+    tip.control(active, "audit.settings", due, fsync=tip.settings.fsync, then=tells)
     active = tip.ready()  # it may be another by now
-    active.tells(due["settings"])
     tip.disk.mark(active)
     return active
 
