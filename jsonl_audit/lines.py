@@ -123,7 +123,7 @@ class Nuls:
 
 
 def unconverted(line: bytes) -> tuple[bytes, str]:
-    """A line (LF included) without what a transfer in text mode or an editor added, and in words what that was.
+    """A line (LF included) without what a transfer in text mode or an editor added, and in words what that was, if any.
 
     >>> unconverted(b'{"seq":1}\\r\\n')
     (b'{"seq":1}\\n', 'the record is right, but its line ends in CR LF: the file was converted')
@@ -135,7 +135,7 @@ def unconverted(line: bytes) -> tuple[bytes, str]:
     if line.endswith(b"\r\n"):
         added.append("its line ends in CR LF")
         plain = plain[:-2] + b"\n"
-    return plain, f"the record is right, but {' and '.join(added)}: the file was converted"
+    return plain, f"the record is right, but {' and '.join(added)}: the file was converted" if added else ""
 
 
 def hole_in(piece: bytes, start: int) -> bool:

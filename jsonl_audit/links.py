@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["CLOCK_BACKWARDS", "Broken", "Link", "broken_link"]
+from jsonl_audit.record import ZERO
+
+__all__ = ["CLOCK_BACKWARDS", "NO_GAP", "Broken", "Gap", "Link", "broken_link"]
 
 CLOCK_BACKWARDS = "its ts lies before that of the record before it"
 
@@ -13,8 +15,24 @@ class Link(NamedTuple):
     """Where a chain has got to: the last record's seq, hash and ts."""
 
     seq: int
+    """0 before the first, and where a line with a right hash has none that can be read."""
     hash: str
     ts: str
+
+
+class Gap(NamedTuple):
+    """Damaged lines between two records: each stands where a record stood, or was put in."""
+
+    lines: int
+    names: tuple[str, ...]
+    """What a record behind them may call its `prev`: the hashes that the last of them carry, and should carry."""
+
+    def wider(self, lines: int, names: tuple[str, ...]) -> Gap:
+        """The gap with more damaged lines in it."""
+        return Gap(self.lines + lines, (self.names + names)[-32:])
+
+
+NO_GAP = Gap(0, ())
 
 
 class Broken(NamedTuple):
@@ -26,18 +44,17 @@ class Broken(NamedTuple):
     message: str
 
 
-def broken_link(before: Link, link: Link, prev: str, gap: int = 0, names: tuple[str, ...] = ()) -> Broken | None:
-    """What is wrong with a record, whose own hash is right, behind another one; None if nothing is.
-
-    `gap` damaged lines between them stand where as many records stood; `names` is what the last of those may be called.
-    """
+def broken_link(before: Link, link: Link, prev: str, gap: Gap) -> Broken | None:
+    """What is wrong with a record, whose own hash is right, behind another one and a gap; None if nothing is."""
     due = before.seq + 1
     kind = None
-    if gap and prev != before.hash:
-        due += gap
+    if not link.seq or (not before.seq and before.hash != ZERO):
+        kind = "chain-broken" if prev != before.hash and not gap.lines else None
+    elif gap.lines and prev != before.hash:
+        due += gap.lines
         if link.seq > due:
             kind = "records-missing"
-        elif link.seq < due and prev not in names:
+        elif link.seq < due and prev not in gap.names:
             kind = "chain-broken"
     elif prev != before.hash:
         kind = "records-missing" if link.seq > due else "chain-broken"

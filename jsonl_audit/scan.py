@@ -23,7 +23,7 @@ from jsonl_audit import instants, record, rules
 from jsonl_audit.batches import Batches, State
 from jsonl_audit.errors import NewerFormatError
 from jsonl_audit.lines import Lines, Long, Nuls, hole_in, unconverted
-from jsonl_audit.links import CLOCK_BACKWARDS, Link, broken_link
+from jsonl_audit.links import CLOCK_BACKWARDS, NO_GAP, Link, broken_link
 from jsonl_audit.segment import Floor, Header, parse_header, settings_of
 
 __all__ = ["WINDOW", "Damage", "Link", "Nuls", "Walk", "hole_in"]
@@ -59,16 +59,17 @@ class Walk:
 
     `link` is the last record before the part; None takes the first line as it comes. `strict` checks every rule of
     a line, not only hash, link, seq and ts. Up to `known` everything is known to have been on the disk: a hole before
-    it is damage, since no crash leaves it. `digest` keeps the BLAKE3 of the bytes up to `end` and of those behind,
-    `times` the range of effective times. `offset` and `line` say where the part begins.
+    it is damage. `digest` keeps the BLAKE3 of the bytes up to `end` and of those behind, `times` the range of effective
+    times. `offset` and `line` say where the part begins.
 
     After `finish`: `end` is the offset of the end of the last committed record, `last` its link, `records` how many
-    there are; `torn` is None, ``"piece"``, ``"batch"`` or ``"hole"``, beginning at `torn_at`; `damage` lists places,
+    there are; `torn` is None, ``"piece"``, ``"batch"`` or ``"hole"``, beginning at `torn_at`: a batch that is not whole
+    begins in line `cut_short`, the line without end, or with the hole, at `rest`; `damage` lists places,
     `damaged` counts them; `void_lines` counts whole records behind a hole and `void_last` is the highest seq of them;
-    `header` is the first line if it is one; `floor` that of the newest purge record, `settings` the
-    newest that are recorded. `first` is the first record and
-    stands in line `first_line`; `begins` says whether any line begins as a record does. A strict walk also counts in
-    `clamped` the records that carry the clock's own reading.
+    `header` is the first line if it is one; `floor` that of the newest purge record, `settings` the newest that are
+    recorded. `first` is the first record and stands in line `first_line`, `tip` the last line whose own hash is right,
+    committed or not; `begins` says whether any line begins as a record does, `clamped` how many carry the clock's own
+    reading, if strict.
     """
 
     def __init__(
@@ -88,8 +89,8 @@ class Walk:
         self.line = line
         self.last = link
         self.first: Link | None = None
-        self.first_prev = ""
-        self.first_line = 0
+        self.first_prev, self.first_line, self.first_gap = "", 0, NO_GAP
+        self.tip = link
         self.records = 0
         self.begins = link is not None
         self.clamped = 0
@@ -100,9 +101,8 @@ class Walk:
         self.damage: list[Damage] = []
         self.damaged = 0
         self.torn: str | None = None
-        self.torn_at = offset
-        self.void_lines = 0
-        self.void_last = 0
+        self.torn_at = self.rest = offset
+        self.cut_short = self.void_lines = self.void_last = 0
         self.time: tuple[str, str] | None = None
         self.timed = 0
         self._lawful = rules.Together() if strict else None
@@ -115,10 +115,7 @@ class Walk:
         self._right_end = offset  # behind the last line whose own hash is right
         self._void = False
         self._batches = Batches()
-        self.gap = 0
-        """How many lines that are no records stand behind the last that is one."""
-        self.names: tuple[str, ...] = ()
-        """What the record behind them may call its `prev`."""
+        self.gap = NO_GAP  # behind the last record
         self._link = link or Link(0, "", "")  # the last line whose own hash is right
         self._hasher = blake3()
 
@@ -154,10 +151,13 @@ class Walk:
             self.torn, self.torn_at = "piece", self._offset
             self.begins = self.begins or record.HEAD.match(piece) is not None
         batch = self._batches.open
+        self.rest = self.torn_at
+        self.tip = self._link if self._link.hash else None
         if batch is not None:
             _, _, self.records, self.time, self.timed = batch.before
             if batch.sound:
                 self.torn, self.torn_at = self.torn or "batch", batch.start
+                self.cut_short = batch.line
         return self
 
     def blake3(self) -> str:
@@ -187,7 +187,7 @@ class Walk:
     def _ordinary(self, lines: list[bytes]) -> bool:
         """Takes the lines if each is what the record before it leads to, and breaks no rule; else takes none."""
         link, batch = self._link, self._batches.open
-        if self._void or self.gap or not link.hash or (batch is not None and not batch.sound):
+        if self._void or self.gap.lines or not link.hash or (batch is not None and not batch.sound):
             return False
         last = link.seq + len(lines)
         at = 14 + len(str(last))
@@ -256,7 +256,8 @@ class Walk:
                 self.void_last = max(self.void_last, record.seq_of(line))
             return
         if not record.own_hash_right(line):
-            if self._offset >= self._known and (
+            # A crash leaves a hole behind a header only, which was synced before it was put in place.
+            if self._offset >= self._known and self._link.hash and (
                 line.hole if type(line) is Long else b"\0" in line and hole_in(line[:-1], self._offset)
             ):
                 # All from this line on, or from the batch that it stands in, is what a crash left.
@@ -275,18 +276,20 @@ class Walk:
             whole = record.HEAD.match(line) is not None and instants.is_instant(ts)
         if not whole:
             self._add("malformed-line", line, seq or None, rules.why(line[:-1]))
-            seq = seq or before.seq + 1
+            if before.seq and not seq:
+                seq = before.seq + 1 + (self.gap.lines if record.prev_of(line) != before.hash else 0)
             ts = ts if instants.is_instant(ts) else before.ts
         link = Link(seq, own, ts)
         linked = self._linked(line, link)
         if self.first is None:
             self.first, self.first_prev, self.first_line = link, record.prev_of(line), self.line
+            self.first_gap = self.gap
             if self.line == 1:
                 self._first(line)
         self._batched(line, seq, sound=linked and whole)
         self.begins = True
         self._link = link
-        self.gap, self.names = 0, ()
+        self.gap = NO_GAP
         self._offset += len(line)
         self._right_end = self._offset
         self.records += 1
@@ -325,7 +328,7 @@ class Walk:
         before = self._link
         if not before.hash:
             return True
-        broken = broken_link(before, link, record.prev_of(line), self.gap, self.names)
+        broken = broken_link(before, link, record.prev_of(line), self.gap)
         if broken is not None:
             self._add(broken.kind, line, link.seq, broken.message, broken.expected, broken.actual)
         if link.ts < before.ts:
@@ -336,23 +339,23 @@ class Walk:
         """A line with LF whose own hash is not right."""
         long = type(line) is Long
         size = line.size if type(line) is Long else len(line)
-        plain, what = (line, "") if long else unconverted(line)
+        plain, converted = (line, "") if long else unconverted(line)
         shaped = record.HEAD.match(plain) is not None
         self.begins = self.begins or shaped
-        self.names = ()
+        stored, hashed = plain[-67:-3].decode("ascii", "replace"), record.hash_of(plain)
         if not long and b"\0" not in plain and (shaped or _TAIL.search(plain, max(0, len(plain) - 160))):
-            stored, hashed = plain[-67:-3].decode("ascii", "replace"), record.hash_of(plain)
             seq = record.seq_of(plain) if shaped else None
-            if stored == hashed:
-                self._add("record-modified", plain, seq, what, size=size)
-            else:
+            if stored != hashed:
                 what = "the line disagrees with its own hash"
                 self._add("record-modified", plain, seq, what, stored, hashed, size=size)
-            self.names = (stored, hashed)
+            elif converted:
+                self._add("record-modified", plain, seq, converted, size=size)
+            else:  # only the form of its end is wrong
+                self._add("malformed-line", line, seq, rules.why(line[:-1]))
         else:
             what = "a line longer than any record may be" if long else "this line is no record"
             self._add("malformed-line", line, None, what, size=size)
-        self.gap += 1
+        self.gap = self.gap.wider(1, (stored, hashed))
         self._offset += size
         self._batches.damaged()
 
@@ -361,7 +364,7 @@ class Walk:
         at = (self._offset, len(line), self.line)
         before = State(self._right_end, self._link if self._link.hash else None, self.records, self.time, self.timed)
         found = record.batch_of(line)
-        for wrong in self._batches.follow(found, at, seq, before, sound=sound, gap=self.gap > 0):
+        for wrong in self._batches.follow(found, at, seq, before, sound=sound, gap=self.gap.lines > 0):
             place, size = (wrong.offset, wrong.line), self._offset - wrong.offset
             text = b"" if size else line
             self._add("malformed-line", text, wrong.seq, wrong.message, wrong.expected, wrong.actual, place, size)

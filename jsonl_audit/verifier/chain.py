@@ -55,14 +55,11 @@ def link(before: Checked | None, checked: Checked, last: Link | None) -> None:
     first = checked.first
     if first is None or last is None:
         return
-    gap = checked.first_line - 1  # damaged lines that stand before the first that is right
-    names: tuple[str, ...] = ()
-    where = ""
+    gap, where = checked.first_gap, ""
     if before is not None:
-        names = before.names if not gap else ()
-        gap += before.gap
+        gap = before.gap.wider(*gap)
         where = f" ({before.file.name})"
-    broken = broken_link(last, first, checked.first_prev, gap, names)
+    broken = broken_link(last, first, checked.first_prev, gap)
     line, offset = checked.first_line, 0 if checked.first_line == 1 else None
     if broken is not None:
         if broken.kind == "records-missing":
@@ -75,7 +72,7 @@ def link(before: Checked | None, checked: Checked, last: Link | None) -> None:
             broken.kind, message, line=line, seq=first.seq, offset=offset,
             expected=broken.expected, actual=broken.actual,
         )  # fmt: skip
-    if first.ts < last.ts:
+    if first.ts and first.ts < last.ts:
         checked.add(
             "clock-backwards", CLOCK_BACKWARDS, line=line, seq=first.seq, offset=offset,
             expected=last.ts, actual=first.ts,

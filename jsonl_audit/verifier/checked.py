@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jsonl_audit.lines import BOM
-from jsonl_audit.links import Link
+from jsonl_audit.links import NO_GAP, Gap, Link
 from jsonl_audit.scan import Damage
 from jsonl_audit.segment import Floor, Header, describe_foreign
 from jsonl_audit.verifier.files import File
@@ -27,10 +27,13 @@ class Checked:
     first: Link | None = None
     first_prev: str = ""
     first_line: int = 1
+    first_gap: Gap = NO_GAP
+    """The damaged lines before the first record."""
     last: Link | None = None
-    gap: int = 0
-    """How many damaged lines stand behind the last record."""
-    names: tuple[str, ...] = ()
+    tip: Link | None = None
+    """The last line whose own hash is right, from which the next segment goes on."""
+    gap: Gap = NO_GAP
+    """The damaged lines behind it."""
     floor: Floor | None = None
     end: int = 0
     """Offset of the end of the last committed record."""
@@ -44,8 +47,8 @@ class Checked:
 
     def walked(self, walk: Walked, *, known: frozenset[int] = frozenset()) -> None:
         """Takes over what a walk found; damage at the offsets `known` is reported otherwise."""
-        self.first, self.first_prev = walk.first, walk.first_prev
-        self.first_line, self.last, self.gap, self.names = walk.first_line, walk.last, walk.gap, walk.names
+        self.first, self.first_prev, self.first_line = walk.first, walk.first_prev, walk.first_line
+        self.first_gap, self.last, self.tip, self.gap = walk.first_gap, walk.last, walk.tip, walk.gap
         self.floor, self.end = walk.floor, walk.end
         self.findings += [of_damage(self.file, place) for place in walk.damage if place.offset not in known]
         self.records = walk.records + sum(place.kind == "record-modified" for place in walk.damage)

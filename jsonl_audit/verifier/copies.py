@@ -49,13 +49,13 @@ def compare(other: File, chosen: File, end: int) -> Checked:
     checked = Checked(other, 0)
     try:
         with other.open() as content, chosen.open() as right:
-            walk = _walk(content)
-            at = digest.parting(content, right, min(walk.end, end))
-            if at is None and walk.end <= end:
+            walk = _walk(content, strict=True)
+            at = digest.parting(content, right, walk.end)
+            if at is None:
                 what = "the same records as" if walk.end == end else "an older copy, with fewer records than"
                 checked.note("older-copy", f"{what} {chosen.name}; read once")
-                return checked
-            _parts(checked, content, right, end if at is None else at)
+            else:
+                _parts(checked, content, right, at)
             checked.findings += [of_damage(other, place) for place in walk.damage]
     except NotALogError as error:
         checked.add("segment-altered", error.message)
@@ -92,8 +92,8 @@ def _line_at(content: Content, start: int) -> bytes:
     return text
 
 
-def _walk(content: Content) -> Walk:
-    walk = Walk(strict=False)
+def _walk(content: Content, *, strict: bool = False) -> Walk:
+    walk = Walk(strict=strict)
     for data in content.blocks(size=WINDOW):
         walk.feed(data)
     return walk.finish()

@@ -127,7 +127,7 @@ class _Log:
         for number, checked in sorted(self.chain.items()):
             before = self.chain.get(number - 1)
             if before is not None:
-                chain.link(before, checked, before.last)
+                chain.link(before, checked, before.tip)
             elif number == start:
                 zero = Link(0, record.ZERO, "") if floor is None else Link(floor.last_seq, floor.head, "")
                 chain.link(None, checked, zero)
@@ -168,8 +168,8 @@ class _Log:
             records=records,
             verified=max(0, records - _wrong_records(findings)),
             segments=len(segments),
-            first_seq=firsts[0].seq if firsts else None,
-            last_seq=lasts[-1].seq if lasts else None,
+            first_seq=(firsts[0].seq or None) if firsts else None,
+            last_seq=(lasts[-1].seq or None) if lasts else None,
             head=lasts[-1].hash if lasts else None,
             findings=tuple(findings),
             notes=tuple(notes),

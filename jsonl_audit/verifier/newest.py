@@ -42,6 +42,8 @@ def _check(checked: Checked, content: Content, work: Work, newest: bool) -> None
     mark = _believed(checked, content)
     walk, stop, held = _walk(checked, content, work, mark)
     checked.walked(walk)
+    if walk.torn and walk.torn_at == walk.end:
+        checked.tip = walk.last  # what is torn, a batch perhaps, never happened
     if mark is not None:
         _against_mark(checked, content, walk, mark)
     _end(checked, content, walk, stop, held, mark, newest)

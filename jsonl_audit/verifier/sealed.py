@@ -5,7 +5,7 @@ from __future__ import annotations
 from jsonl_audit import record
 from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError
-from jsonl_audit.links import Link
+from jsonl_audit.links import NO_GAP, Link
 from jsonl_audit.segment import Header, Previous
 from jsonl_audit.verifier import digest
 from jsonl_audit.verifier.checked import Checked
@@ -52,17 +52,20 @@ def _check(checked: Checked, content: Content, said: Previous, work: Work) -> No
     last = Link(record.seq_of(line), line[-67:-3].decode(), record.ts_of(line)) if record.own_hash_right(line) else None
     if right and header is not None and last is not None and not work.full:
         checked.first, checked.first_prev, checked.first_line = Link(header.seq, header.hash, header.ts), header.prev, 1
-        checked.last, checked.end, checked.records = last, said.bytes, max(0, last.seq - header.seq + 1)
+        checked.last = checked.tip = last
+        checked.end, checked.records = said.bytes, max(0, last.seq - header.seq + 1)
     else:
-        # Where bytes differ, lines may have moved: all of them are walked, but for what never counted.
-        walk = work.walk(checked.file, content, said.bytes if right or unsynced else content.size)
+        # Where bytes differ, lines may have moved: all of them are walked, but for what never counted. What the next
+        # header vouches for was on the disk.
+        walk = work.walk(checked.file, content, said.bytes if right or unsynced else content.size, said.bytes)
         checked.walked(walk, known=frozenset(filter(None, (place.get("offset") for place in said.damage))))
         if right:
             _agree(checked, walk, said)
         else:
             _name(checked, walk, said)
         if whole and last is not None:
-            checked.last, checked.gap, checked.end = last, 0, said.bytes
+            checked.last = checked.tip = last
+            checked.gap, checked.end = NO_GAP, said.bytes
     seqs = header.seq if header is not None else None, checked.last.seq if checked.last else None
     if whole and seqs != (said.first_seq, said.last_seq):
         checked.add(
@@ -99,13 +102,13 @@ def _agree(checked: Checked, walk: Walked, said: Previous) -> None:
 def _name(checked: Checked, walk: Walked, said: Previous) -> None:
     """Names what a walk does not call damage: an end as a crash leaves it, whole records behind the end."""
     if walk.torn and not said.torn_bytes:
-        what = {
-            "piece": "this line has no end",
-            "batch": "a batch begins here and is not whole",
-            "hole": "zero bytes stand where records stood",
-        }
-        checked.add("malformed-line", what[walk.torn], line=walk.line + (walk.torn != "batch"), offset=walk.torn_at)
-        checked.gap += 1  # a record stood there
+        if walk.cut_short:
+            what = "a batch begins here and is not whole"
+            checked.add("malformed-line", what, line=walk.cut_short, offset=walk.torn_at)
+        if walk.torn != "batch":
+            what = "this line has no end" if walk.torn == "piece" else "zero bytes stand where records stood"
+            checked.add("malformed-line", what, line=walk.line + 1, offset=walk.rest)
+            checked.gap = checked.gap.wider(1, ())  # a record stood there
     if said.torn_bytes >= 0 and not walk.damaged and walk.last is not None and walk.last.seq > said.last_seq:
         behind = f"it goes on behind seq {said.last_seq}, and so does segment {checked.number + 1}"
         checked.add("fork", behind, seq=said.last_seq + 1, offset=said.bytes)

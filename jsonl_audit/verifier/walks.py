@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonl_audit import record
 from jsonl_audit.content import Content
+from jsonl_audit.links import NO_GAP, Gap
 from jsonl_audit.scan import WINDOW, Damage, Link, Walk
 from jsonl_audit.segment import Floor
 from jsonl_audit.verifier.digest import Progress
@@ -31,13 +32,16 @@ class Walked:
     first: Link | None = None
     first_prev: str = ""
     first_line: int = 0
-    gap: int = 0
-    names: tuple[str, ...] = ()
+    first_gap: Gap = NO_GAP
+    tip: Link | None = None
+    gap: Gap = NO_GAP
     begins: bool = False
     clamped: int = 0
     floor: Floor | None = None
     torn: str | None = None
     torn_at: int = 0
+    rest: int = 0
+    cut_short: int = 0
     void_lines: int = 0
     time: tuple[str, str] | None = None
     timed: int = 0
@@ -49,23 +53,26 @@ class Walked:
         """What is left of a finished walk."""
         found = cls(**{name: getattr(walk, name) for name in cls.__slots__})
         if found.torn is None:
-            found.torn_at = 0
+            found.torn_at = found.rest = 0
         return found
 
     def to_dict(self) -> dict[str, Any]:
         """In a form that goes through a pipe; only of a walk without damage."""
         links = {name: link and list(link) for name, link in (("last", self.last), ("first", self.first))}
-        return asdict(self) | links | {"floor": self.floor and self.floor.to_dict(), "damage": []}
+        found = asdict(self) | links | {"floor": self.floor and self.floor.to_dict()}
+        return {name: value for name, value in found.items() if name not in _OF_DAMAGE}
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Walked:
         """The opposite of `to_dict`."""
         for name in ("last", "first"):
             found[name] = None if found[name] is None else Link(*found[name])
-        for name in ("names", "time"):
-            found[name] = None if found[name] is None else tuple(found[name])
+        found["time"] = None if found["time"] is None else tuple(found["time"])
         found["floor"] = Floor.parse(found["floor"])
-        return cls(**found)
+        return cls(**found, tip=found["last"])
+
+
+_OF_DAMAGE = ("tip", "gap", "first_gap", "damage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ def _between(content: Content, near: int, stop: int) -> tuple[int, Link] | None:
 def joined(parts: list[Part], walks: list[Walked]) -> Walked | None:
     """What one walk over all parts would have found; None where that is not sure, since one of them disagrees."""
     for part, found in zip(parts, walks, strict=True):
-        if found.damaged or found.gap or ((found.torn or found.end != part.stop) and part is not parts[-1]):
+        if found.damaged or found.gap.lines or ((found.torn or found.end != part.stop) and part is not parts[-1]):
             return None
     for found, following in zip(walks, parts[1:], strict=False):
         if found.last != following.link:
@@ -133,6 +140,7 @@ def joined(parts: list[Part], walks: list[Walked]) -> Walked | None:
         line=sum(found.line for found in walks),
         records=sum(found.records for found in walks),
         last=last.last,
+        tip=last.last,
         first=first.first,
         first_prev=first.first_prev,
         first_line=first.first_line,
@@ -141,6 +149,8 @@ def joined(parts: list[Part], walks: list[Walked]) -> Walked | None:
         floor=next((found.floor for found in reversed(walks) if found.floor is not None), None),
         torn=last.torn,
         torn_at=last.torn_at,
+        rest=last.rest,
+        cut_short=last.cut_short and last.cut_short + sum(found.line for found in walks[:-1]),
         void_lines=last.void_lines,
         time=(min(low for low, _ in times), max(high for _, high in times)) if times else None,
         timed=sum(found.timed for found in walks),
