@@ -50,6 +50,7 @@ class Log:
     def _put(self, body: record.Body, **how: Any) -> bytes:
         self.us += 1_000_000
         ts = instants.text(self.us)
+        body = body._replace(id=body.id or f"0190c0de-0000-7000-8000-{self.seq + 1:012x}".encode())
         line, _, self.head = record.line(self.seq + 1, ts, body, self.head, **how)
         self.seq += 1
         self._size += len(line)
@@ -147,6 +148,12 @@ class Log:
     def write(self, number: int, data: bytes | Iterable[bytes]) -> None:
         """Puts something else in the place of a segment's bytes."""
         self.paths[number - 1].write_bytes(data if isinstance(data, bytes) else b"".join(data))
+
+    def over(self, number: int, data: bytes) -> None:
+        """Writes something else over a segment's bytes; the file keeps its inode, and the lock file's mark its word."""
+        with self.paths[number - 1].open("r+b") as file:
+            file.write(data)
+            file.truncate()
 
     def flip(self, number: int, offset: int, bit: int = 0) -> None:
         """Flips one bit."""
