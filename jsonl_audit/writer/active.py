@@ -37,9 +37,9 @@ class Active:
     """
 
     __slots__ = (
-        "_lines", "block", "changed", "damage", "damaged", "fd", "first_seq", "floor", "hasher", "head", "high", "key",
-        "log", "lost", "low", "own", "pending", "pending_bytes", "segment", "seq", "settings", "size", "successor",
-        "synced", "synced_head", "timed", "ts", "us", "walk",
+        "_lines", "block", "changed", "damage", "damaged", "due", "fd", "first_seq", "floor", "hasher", "head", "high",
+        "key", "log", "lost", "low", "own", "pending", "pending_bytes", "segment", "seq", "settings", "size",
+        "successor", "synced", "synced_head", "timed", "ts", "us", "walk",
     )  # fmt: skip
 
     def __init__(self, fd: int, header: Header, link: Link, size: int, floor: Floor | None) -> None:
@@ -59,8 +59,10 @@ class Active:
         """The newest that are known: the next header repeats them."""
         self.changed: dict[str, Any] | None = None
         """Those of them that a record of this segment, behind its header, told."""
+        self.due = header.lost
+        """First and last seq of acknowledged records that the segments before lost, and that its first record tells."""
         self.lost = header.lost if link.seq == header.seq else None
-        """First and last seq of acknowledged records that the segment before lost; None once a record says so."""
+        """The same; None once that record is there."""
         self.own = 0
         """How many records of the engine's stand right behind the header, written by this writer."""
         self.successor: Any = None
@@ -295,6 +297,16 @@ class Active:
             damaged=self.damaged,
             timed=self.timed,
         )
+
+
+def both(lost: tuple[int, int] | None, more: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The range of what was lost twice, of which either may be None.
+
+    >>> both((7, 7), (8, 15)), both(None, (2, 3)), both(None, None)
+    ((7, 15), (2, 3), None)
+    """
+    ranges = [each for each in (lost, more) if each is not None]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else None
 
 
 def damage_entry(offset: int, size: int, kind: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from jsonl_audit.errors import WrongLogError
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Names, Previous
 from jsonl_audit.writer import rotate
-from jsonl_audit.writer.active import Active, damage_entry, sealed_name
+from jsonl_audit.writer.active import Active, both, damage_entry, sealed_name
 from jsonl_audit.writer.chain import Receipt
 from jsonl_audit.writer.durable import Durable
 from jsonl_audit.writer.place import link_before
@@ -106,6 +106,8 @@ def _go_on_after_failed_sync(names: Names, active: Active, *, mode: int, now: in
         )
     what = f"a sync had failed: sealed as it is in {previous.name}, up to seq {link.seq}"
     lost = (link.seq + 1, active.seq) if active.seq > link.seq else None
+    if link.seq == active.first_seq:  # the record that told of an earlier loss is not on the disk, if there was one
+        lost = both(active.due, lost)
     return _successor(names, active, link, previous, what, mode, now, missing=present == "missing", lost=lost)
 
 
@@ -130,7 +132,7 @@ def _successor(
         floor=active.floor,
         settings=active.settings,
         active_missing=missing,
-        lost=active.lost or lost,  # a record that is still due is the first of a segment: nothing else is in it
+        lost=lost or active.lost,  # a record that is still due is the first of a segment: nothing else is in it
     )
     if missing:
         storage.make_directory(names.directory)

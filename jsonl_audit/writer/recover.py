@@ -23,7 +23,7 @@ from jsonl_audit.scan import WINDOW, Walk
 from jsonl_audit.segment import Header, Names, Previous
 from jsonl_audit.succession import check_countable
 from jsonl_audit.writer import place, rotate
-from jsonl_audit.writer.active import Active, damage_entry, sealed_name
+from jsonl_audit.writer.active import Active, both, damage_entry, sealed_name
 from jsonl_audit.writer.durable import Durable
 
 __all__ = ["Opening", "check_foreign", "open_log"]
@@ -218,7 +218,7 @@ def _seal_as_it_is(
         timed=None if damaged else walk.timed,
     )
     # A record that was due in this segment and never came is due in the next.
-    lost = header.lost if walk.last.seq == header.seq and header.lost else _lost(walk, mark)
+    lost = both(header.lost if walk.last.seq == header.seq else None, _lost(walk, mark))
     successor = rotate.Successor(
         header.log,
         header.segment + 1,
