@@ -39,7 +39,7 @@ _STAMP = r"[0-9]{8}T[0-9]{12}Z"
 _COMPRESSED = r"(?:\.gz|\.zst)?"
 _SEALED_ANY = re.compile(rf".+\.{_STAMP}(?:\.[^.]+)?{_COMPRESSED}")
 _LOG_ID = record.UUID
-_MOST = 2**62  # a file is no longer than that, and a log has no more segments
+_MOST = 2**62  # a file is no longer than that, and a log has no more records
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 _LONGEST = 255 - len(".20261121T101112123456Z") - len(".zst")
 """Bytes in the name of a log: what is common to file systems, less what a sealed name adds."""
@@ -294,13 +294,15 @@ def header_details(
 def parse_header(line: bytes) -> Header | None:
     """The header that a line (LF included) is; None where it is none, or where its own hash is not right.
 
-    A header is committed alone, and on a day that exists: one that says it belongs to a batch is none.
+    A header is committed alone, on a day that exists, with a seq that a log comes to: one that says it belongs to a
+    batch is none.
 
     Raises NewerFormatError for a header with a right hash and a format that is not known here.
     """
     if record.HEAD.match(line) is None or record.type_of(line) != "audit.segment" or not record.own_hash_right(line):
         return None
-    if record.batch_of(line) is not None or not instants.is_instant(record.ts_of(line)):
+    seq, ts = record.seq_of(line), record.ts_of(line)
+    if record.batch_of(line) is not None or not instants.is_instant(ts) or seq > _MOST:
         return None
     try:
         details = record.decode(line).get("details")
@@ -323,8 +325,8 @@ def parse_header(line: bytes) -> Header | None:
     return Header(
         log=log,
         segment=details["segment"],
-        seq=record.seq_of(line),
-        ts=record.ts_of(line),
+        seq=seq,
+        ts=ts,
         prev=record.prev_of(line),
         hash=line[-67:-3].decode(),
         size=len(line),
