@@ -381,6 +381,13 @@ def test_damage_beyond_what_a_header_lists_is_counted(tmp_path: Path, full: bool
     assert "19 places more" in report.findings[1].message
 
 
+def test_damage_that_a_header_tells_in_another_form_is_reported_all_the_same(tmp_path: Path, full: bool) -> None:
+    log = Log(tmp_path).fill(2)
+    entry = {"offset": {"no": "number"}, "bytes": [], "kind": 7}
+    log.seal(damage=(entry,), damaged=1, blake3="0" * 64).fill(1)
+    assert said(verify(log.active, full=full))[:2] == ("tampered", ["segment-altered", "documented-damage"])
+
+
 def test_a_clock_that_goes_back_between_two_segments_is_found(tmp_path: Path, full: bool) -> None:
     log = Log(tmp_path).fill(3)
     log.us -= 60_000_000

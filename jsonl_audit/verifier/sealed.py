@@ -58,7 +58,8 @@ def _check(checked: Checked, content: Content, said: Previous, work: Work) -> No
         # Where bytes differ, lines may have moved: all of them are walked, but for what never counted. What the next
         # header vouches for was on the disk.
         walk = work.walk(checked.file, content, said.bytes if right or unsynced else content.size, said.bytes)
-        checked.walked(walk, known=frozenset(filter(None, (place.get("offset") for place in said.damage))))
+        offsets = (place.get("offset") for place in said.damage)
+        checked.walked(walk, known=frozenset(offset for offset in offsets if type(offset) is int))
         if right:
             _agree(checked, walk, said)
         else:
