@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 Target = Callable[[bytes], None]
 Mutator = Callable[[bytes, random.Random], bytes]
 SECONDS = 60
-"""No input may take longer: an endless loop is found too."""
+"""Of the processor: no input may take more. An endless loop is found too."""
 
 
 class Choices:
@@ -183,8 +183,9 @@ def _at_random(
 
 
 def _tried(target: Target, data: bytes, name: str) -> None:
-    if hasattr(signal, "alarm"):
-        signal.alarm(SECONDS)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGPROF, _too_long)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         target(data)
     except BaseException:
@@ -193,8 +194,12 @@ def _tried(target: Target, data: bytes, name: str) -> None:
         print(f"{name} breaks the invariant; it is kept in {file.name}, try it again with --file", file=sys.stderr)
         raise
     finally:
-        if hasattr(signal, "alarm"):
-            signal.alarm(0)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _too_long(*_: object) -> None:
+    raise AssertionError(f"it takes more than {SECONDS} seconds")
 
 
 def _guided(target: Target, seeds: list[bytes], mutate: Mutator, largest: int) -> None:
