@@ -460,7 +460,7 @@ os._exit(0)
 # -- damage
 
 
-def test_what_cannot_be_read_of_a_spill_log_is_told_and_kept(disk: Disk, elsewhere: Path) -> None:
+def test_what_cannot_be_read_of_a_spill_log_is_told_and_kept(disk: Disk, elsewhere: Path, calls: Calls) -> None:
     left_behind(disk, elsewhere, 5)
     path = spill_log(elsewhere)
     lines = path.read_bytes().splitlines(keepends=True)
@@ -468,6 +468,8 @@ def test_what_cannot_be_read_of_a_spill_log_is_told_and_kept(disk: Disk, elsewhe
     path.write_bytes(b"".join(lines))
     with spilling(disk, elsewhere):
         pass
+    made = [(name, args[0]) for name, args in calls.made if name in ("rename", "sync_directory")]
+    assert ("sync_directory", str(path.parent)) in made[made.index(("rename", str(path))) :], "or it comes back"
     assert numbers(disk) == [0, 1, 3, 4]
     [told] = control(disk, "audit.spilled")
     assert (told["count"], told["missing"]) == (4, 1)

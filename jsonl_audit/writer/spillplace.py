@@ -120,6 +120,7 @@ def put_aside(names: Names) -> None:
             storage.rename(path, path + ".damaged")
     if storage.exists(names.lock):
         storage.unlink(names.lock)
+    storage.sync_directory(names.directory)  # else a crash brings it back, when what it held may have been purged
 
 
 def _user() -> str:
