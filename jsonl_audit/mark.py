@@ -84,7 +84,7 @@ class Mark:
         texts = (mark.boot, mark.log, mark.hash, mark.fsync)
         if not isinstance(mark.settings, dict | None):
             return None
-        if all(type(n) is int and n >= 0 for n in numbers) and all(type(text) is str for text in texts):
+        if all(type(n) is int and 0 <= n < 2**62 for n in numbers) and all(type(text) is str for text in texts):
             return mark
         return None
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from logs import Log, build, rehashed
 
-from jsonl_audit import mark, storage
+from jsonl_audit import mark, query, storage
 from jsonl_audit.mark import Mark
+from jsonl_audit.segment import Floor
 from jsonl_audit.verifier import Report, verify
 
 
@@ -150,3 +151,18 @@ def test_the_end_of_a_log_that_somebody_writes_is_unfinished_not_torn(tmp_path: 
             assert said(verify(paths)) == ("intact", [], ["unfinished"])
         holder.communicate("\n")
     assert said(verify(log.active)) == ("torn", ["torn-tail"], [])
+
+
+def test_a_mark_with_a_number_that_no_file_has_promises_nothing(log: Log) -> None:
+    found = os.stat(log.active)
+    forged = Mark("boot", log.id, log.segment, (found.st_dev, found.st_ino), 2**64 - 1, log.head)
+    Path(log.names.lock).write_bytes(forged.encode())
+    assert mark.read(log.names.lock) is None
+    assert said(verify(log.active)) == ("intact", [], [])
+    assert len([*query(log.active, control=True)]) == 14
+
+
+def test_a_mark_that_tells_of_a_purge_which_the_chain_does_not_fit_hides_nothing(log: Log) -> None:
+    for floor in (Floor(1, 8, "0" * 64), Floor(1, 7, "0" * 64), Floor(2, 14, log.head), Floor(9, 99, "0" * 64)):
+        leave(log, purged=floor)
+        assert len([*query(log.active, control=True)]) == 14

@@ -16,7 +16,7 @@ from jsonl_audit.errors import NotALogError
 from jsonl_audit.reader import ends
 from jsonl_audit.reader.notices import Notice, Tell
 from jsonl_audit.reader.order import Segment, in_order, unreadable
-from jsonl_audit.segment import Header, describe_foreign
+from jsonl_audit.segment import Floor, Header, describe_foreign
 from jsonl_audit.snapshot import Snapshot
 
 __all__ = ["Opened", "Segments"]
@@ -222,10 +222,22 @@ class Segments:
         if self._mark is not None and self._mark.log == newest.log:
             floors.append(self._mark.purged)
         # A mark that says that even the newest is purged was written since the files were looked for: that one is open.
-        known = [floor.segment for floor in floors if floor is not None and floor.segment < newest.segment]
-        self.purged = max(known, default=0)
+        known = [floor for floor in floors if floor is not None and floor.segment < newest.segment]
+        known.sort(key=lambda floor: floor.segment, reverse=True)
+        self.purged = next((floor.segment for floor in known if self._purged(floor)), 0)
         while self.all and self.all[0].header is not None and self.all[0].header.segment <= self.purged:
             del self.all[0]
+
+    def _purged(self, floor: Floor) -> bool:
+        """Whether what is here goes on from where a purge is said to have ended; asked only where it hides something.
+
+        The mark is no part of the chain: what it says there must fit.
+        """
+        first = self.all[0].header
+        if first is not None and first.segment > floor.segment:
+            return True
+        behind = [each.header for each in self.all if each.header and each.header.segment == floor.segment + 1]
+        return not behind or any((each.seq, each.prev) == (floor.last_seq + 1, floor.head) for each in behind)
 
     def _tell_stranger(self, path: str) -> None:
         what = "a directory" if storage.is_directory(path) else "a device, a pipe or a socket"
