@@ -347,7 +347,25 @@ def mended(parts: Parts, chance: random.Random) -> Parts:
             STAMPS[role % 4].encode(), first, seq, end, blake3(content[:end]).hexdigest().encode(),
         )  # fmt: skip
         said += b'["%b","%b"]' % (low, high)
+    if ACTIVE in kept and chance.random() < 0.3:
+        kept[MARK] = _mark_of(kept[ACTIVE], chance)
     return sorted(kept.items())
+
+
+def _mark_of(content: bytes, chance: random.Random) -> bytes:
+    """A mark that fits an active file, or that says one thing too much of it."""
+    header = content.partition(b"\n")[0]
+    log, segment = re.search(rb'"log":"([^"\\]*)"', header), re.search(rb'"segment":(\d{1,18})', header)
+    found = json.loads(_mark(content, int(segment[1]) if segment else 1, failed=chance.random() < 0.3))
+    found["log"] = log[1].decode("ascii", "replace") if log else LOG
+    found["fsync"] = chance.choice(["always", "interval", "never"])
+    if chance.random() < 0.2:
+        found["boot"] = "another"
+    if chance.random() < 0.3:
+        found["synced"] += chance.choice((-1, 1, 77, 512, 10_000))
+    if chance.random() < 0.2:
+        found[chance.choice(sorted(found))] = chance.choice((0, 1, 2**64 - 1, None, "x", [1, 2], {"segment": 1}))
+    return json.dumps(found, separators=(",", ":")).encode()
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
