@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from disk import Calls, Disk, chain, until_well
 
-from jsonl_audit import ClosedError, DroppedReceipt, EventError, Receipt, StorageError, WriteError, verify
+from jsonl_audit import ClosedError, DroppedReceipt, EventError, LockedError, Receipt, StorageError, WriteError, verify
 from jsonl_audit.writer import policy, transient
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -244,6 +244,28 @@ def test_those_who_wait_behind_another_give_up_in_time_too(disk: Disk, calls: Ca
     log.close()
     assert len(errors) == 10
     assert sum(lost["count"] for lost in control(disk, "audit.lost")) == 10
+
+
+def test_those_who_wait_behind_another_are_told_what_stands_in_the_way(disk: Disk) -> None:
+    told: list[BaseException] = []
+
+    def append() -> None:
+        with pytest.raises(LockedError) as caught:
+            log.append("t")
+        told.append(caught.value)
+
+    options: Any = {"shared": True, "lock_timeout": 0.1}
+    with disk.open(**options) as other, disk.open(on_error="block", error_timeout=0.05, **options) as log:
+        lock = other._appender._tip.lock
+        lock.enter(0.0, 0o600, look=False)
+        threads = [threading.Thread(target=append) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        lock.leave()
+    assert len(told) == 5
+    assert all("is writing to this log" in str(error) for error in told)
 
 
 def test_closing_ends_the_waiting(disk: Disk, calls: Calls) -> None:

@@ -41,6 +41,7 @@ DELAYED_FROM = 1.0
 """Seconds: an event that waited longer counts as delayed."""
 
 _Result = TypeVar("_Result")
+_WAITED: tuple[type[AuditError], str, int | None] = (StorageError, "others came first, and took too long", None)
 
 
 class Policy:
@@ -60,8 +61,7 @@ class Policy:
         self._timeout = timeout
         self._background = Background(self.look_again, 2 * TRY_EVERY)
         self._next_try = 0.0
-        self._said = ""
-        self._errno: int | None = None
+        self._way = _WAITED  # what stands in it: class, message and errno of an error
         self._closing = False
         self._new_order()
         registry.add_first(self)
@@ -172,7 +172,7 @@ class Policy:
                     while places[0] != me:
                         left = None if pending is None else self._time_left(pending)
                         if pending is not None and left is not None and left <= 0:
-                            raise self._timed_out(pending, self._now(self._said))
+                            raise self._timed_out(pending, self._now())
                         order.wait(left)
                     notes.later = True
                     return work()
@@ -256,12 +256,12 @@ class Policy:
         return self._not_now(pending, error)
 
     def _not_now(self, pending: Pending, error: AuditError | None) -> list[Receipt]:
-        error = error or self._now(self._said)
+        error = error or self._now()
         return self._drop(pending, error) if self.mode == "drop" else self._hold(pending, error)
 
-    def _now(self, message: str) -> AuditError:
+    def _now(self) -> AuditError:
         """An error that stood in the way a moment ago, and is not asked for again at each call."""
-        return StorageError(message, path=self._appender.names.path, errno=self._errno)
+        return self._way[0](self._way[1], path=self._appender.names.path, errno=self._way[2])
 
     def _block(self, pending: Pending, error: AuditError) -> list[Receipt]:
         pause = FIRST_PAUSE
@@ -296,8 +296,8 @@ class Policy:
     def _after_success(self, pending: Pending, error: AuditError | None = None) -> None:
         waited = time.monotonic() - pending.began
         if waited > DELAYED_FROM and self.mode == "block":
-            cause, number = (self._said, self._errno) if error is None else (error.message, error.errno)
-            self.arrears.delayed.add(len(pending.bodies), cause, number, since=pending.since, seconds=waited)
+            why = error or self._now()
+            self.arrears.delayed.add(len(pending.bodies), why.message, why.errno, since=pending.since, seconds=waited)
         if self.trouble and len(self._places) == 1:  # nobody waits any more
             self._recover()
 
@@ -324,7 +324,7 @@ class Policy:
                 "spill": "events are held elsewhere until the log can be written again",
             }[self.mode]
             self._note(f"{what}: {error.message}")
-        self._said, self._errno = error.message, error.errno
+        self._way = type(error), error.message, error.errno
         self.trouble = True
         self._background.wake()
 
@@ -377,14 +377,15 @@ class Policy:
             raise
         except (AuditError, OSError, ImportError) as error:
             self._remember(error)
-            self._said, self._errno = getattr(error, "message", str(error)), getattr(error, "errno", None)
+            kind = type(error) if isinstance(error, AuditError) else StorageError
+            self._way = kind, getattr(error, "message", str(error)), getattr(error, "errno", None)
             took = time.monotonic() - began
             self._not_before(max(TRY_EVERY, min(10 * took, 60 * TRY_EVERY)))
             self._background.wake()
             return False
         # Those who wait are not to be overtaken.
         self.trouble = len(self._places) > 1 or (space is not None and space.restricts)
-        self._said = ""
+        self._way = _WAITED
         return True
 
     def _end(self) -> None:
