@@ -270,6 +270,9 @@ class _Writer:
         except LockedError:
             own.add("kept out" if work == self._opened else "refused for the lock", count)
         except StorageError as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):  # of the thread that committed for this one
+                own.add("interrupted", count)
+                return None
             if error.errno != errno.ENOSPC:
                 raise
             own.add("not opened for want of space" if work == self._opened else "refused for want of space", count)
