@@ -18,6 +18,7 @@ from blake3 import blake3
 from disk import CHANGING, Calls, Disk
 
 from jsonl_audit import FileSettings, StorageError, WriteError, follow, get, mark, query, tail, verify
+from jsonl_audit.reader import follower
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -565,6 +566,32 @@ def test_who_follows_and_is_overtaken_by_a_purge_is_told_and_goes_on(disk: Disk)
         assert told[0].kind == "purged"
         log.append("t", n=5)
         assert next(records)["n"] == 5
+
+
+def test_who_follows_is_told_of_segments_that_were_purged_just_before_they_were_read(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    with disk.open() as log:
+
+        def purged_just_now(*args: Any, matches: Any = follower.matches, **how: Any) -> Any:
+            if log.last_seq > 10:
+                monkeypatch.undo()
+                log.purge(keep=1, reason="a test")
+            return matches(*args, **how)
+
+        log.append("t", n=0)
+        records = follow(disk.path, after=0, poll=0.001, control=True, on_damage=told.append)
+        seqs = [next(records)["seq"] for _ in range(2)]
+        monkeypatch.setattr(follower, "matches", purged_just_now)
+        log.rotate()
+        for n in range(1, 5):
+            log.append("t", n=n)
+            log.rotate()
+        seqs += [next(records)["seq"] for _ in range(4)]
+    assert seqs == [1, 2, *range(9, 13)]
+    assert [str(notice) for notice in told] == ["segments 2 to 4 were purged while the log was read"]
+    assert told[0].kind == "purged"
 
 
 def test_a_verifier_beside_purges_raises_no_false_alarm(disk: Disk) -> None:

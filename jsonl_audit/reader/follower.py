@@ -101,6 +101,7 @@ class Follower:
                         continue
                     looks = 0
                     self._selection.after = max(self._seq, self._least)
+                    segments.expected = self._segment is not None
                     yield from matches(segments, self._selection, self._tell, block=self._block)
                 end = self._end_of(segments)
                 if snapshot.active is not None and end is not None:

@@ -55,6 +55,8 @@ class Segments:
         self._sorted = False
         self.purged = 0
         """The last segment that was let go, as far as the newest header and the mark know; 0 for none."""
+        self.expected = False
+        """Whether the first of those that are walked was here a moment ago: then it is told where it is gone."""
         self.all = [Segment(path) for path in snapshot.sealed]
         if self._active is not None:
             text = self._active.first_line()
@@ -115,6 +117,7 @@ class Segments:
         """
         at = len(self.all) - 1 if reverse else index
         last: Segment | None = None
+        gone = 0
         while index <= at < len(self.all):
             here = self.all[at]
             if not self._sorted and not self._fits(at):
@@ -123,12 +126,16 @@ class Segments:
                 continue
             opened = self.open(at)
             if opened is not None:
+                if last is None and here.header is not None and self.expected and not reverse:
+                    self._tell_missing(here.header.segment - gone, here.header)
                 self._tell_gap(*((here, last) if reverse else (last, here)))
                 last = here
                 try:
                     yield opened
                 finally:
                     opened.close()
+            else:
+                gone += 1
             at += -1 if reverse else 1
 
     def open(self, index: int) -> Opened | None:
@@ -247,12 +254,16 @@ class Segments:
     def _tell_gap(self, before: Segment | None, behind: Segment | None) -> None:
         if before is None or behind is None or before.header is None or behind.header is None:
             return
-        first, last = before.header.segment + 1, behind.header.segment - 1
+        self._tell_missing(before.header.segment + 1, behind.header)
+
+    def _tell_missing(self, first: int, behind: Header) -> None:
+        """Tells of the segments from number `first` to that of a header, if there are any."""
+        last = behind.segment - 1
         if first > last:
             return
         which = f"segment {first}" if first == last else f"segments {first} to {last}"
         now = mark.read(self.names.lock)  # a purge says so there before it takes anything away
-        if now is not None and now.log == behind.header.log and now.purged and now.purged.segment >= last:
+        if now is not None and now.log == behind.log and now.purged and now.purged.segment >= last:
             message = f"{which} {'was' if first == last else 'were'} purged while the log was read"
             self._tell(Notice("purged", message, self.names.path))
         else:
