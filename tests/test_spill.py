@@ -679,3 +679,23 @@ def test_what_a_killed_process_brought_in_and_others_purged_is_not_brought_in_ag
     assert told["first_seq"] < 10
     assert "missing" not in told
     assert files(elsewhere) == []
+
+
+def test_an_interrupt_while_a_spill_log_is_removed_leaves_a_log_that_works(
+    disk: Disk, calls: Calls, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Any, end: Any = spill.Spill.end) -> None:
+        end(self)
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with spilling(disk, elsewhere) as log:
+        hold(disk, calls)
+        log.append("t", n=0)
+        calls.heal()
+        monkeypatch.setattr(spill.Spill, "end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            log.flush()
+        log.flush()
+        assert log.append("t", n=1).recorded
+    assert numbers(disk) == [0, 1]

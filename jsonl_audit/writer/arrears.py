@@ -179,18 +179,19 @@ class Arrears:
             if is_transient(error) or self._unreadable < GIVE_UP:
                 raise
             self._note(f"what is held there is left there for now: {error}")
-            spill.close()
+            end = spill.close
         else:
             if spill.count:
                 self._note(f"{spill.count} events that had been held since {spill.since} were brought in")
             if spill.missing:
                 self._note(f"{spill.missing} records of {spill.path} cannot be read any more; it is kept")
-            with contextlib.suppress(OSError):  # it is looked at again, and removed, when the log is opened next
-                spill.end()
+            end = spill.end
         self._unreadable = 0
-        self._spills.remove(spill)
+        self._spills.remove(spill)  # before it is closed: an interrupt may come between the two
         if spill is self._own:
             self._own = None
+        with contextlib.suppress(OSError):  # it is looked at again, and removed, when the log is opened next
+            end()
 
     def _tell(self) -> None:
         if self._telling is not None:
