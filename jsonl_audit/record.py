@@ -119,8 +119,9 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
                 event = {name: value for name, value in event.items() if name != "type"}
         elif next(iter(event)) != "type":
             event = {"type": given, **event}
-        text = orjson.dumps(event, values.iso, _OPTIONS)
+        # Asked first: the serialiser would follow tuples until the process has no stack left.
         odd = not values.faithful(event)
+        text = b"" if odd else orjson.dumps(event, values.iso, _OPTIONS)
     except EventError:
         raise
     except Exception:  # noqa: BLE001 - what the serialiser cannot hold, or an object with ideas of its own

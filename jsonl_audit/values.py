@@ -76,10 +76,11 @@ def plain(event: Mapping[Any, Any], room: int | None = None, *, owner: Any = Non
 
 
 def faithful(event: dict[Any, Any]) -> bool:
-    """Whether the serialiser's text of `event`, which it made without an error, says what stands there.
+    """Whether the serialiser can be given `event`, and its text, if it makes one, says what stands there.
 
     It would write NaN and infinities as null, an orjson.Fragment as whatever it holds, and nest deeper than a line
-    may be. Types that are not known to be safe are not: then `plain` looks at each value.
+    may be; and what holds itself by way of a tuple, or tuples nested without end, would be the end of the process.
+    Types that are not known to be safe are not: then `plain` looks at each value.
 
     >>> faithful({"a": [1.0, {"b": None}]}), faithful({"a": [float("inf")]})
     (True, False)
@@ -96,9 +97,12 @@ def faithful(event: dict[Any, Any]) -> bool:
                 inside.append(item)
             elif kind is not float or item - item != 0.0:
                 return False
+        if len(inside) > _MANY:  # or it holds itself
+            return False
     return len(inside) < MAX_DEPTH or _depth(event) <= MAX_DEPTH
 
 
+_MANY = 10_000
 _SAFE = frozenset((str, int, bool, type(None), datetime.datetime, datetime.date, uuid.UUID))
 
 

@@ -485,6 +485,21 @@ def _loads_deep(text: str) -> Any:
     return top[0]
 
 
+def test_what_holds_itself_by_way_of_a_tuple_or_is_tuples_without_end_does_not_end_the_process() -> None:
+    event: dict[str, Any] = {}
+    event["batch"] = (event,)
+    assert kept(event)["details"] == {"batch": [{"$cycle": "$"}]}
+    nested: Any = ()
+    for _ in range(100_000):
+        nested = (nested,)
+    assert "$json" in str(kept({"v": nested}))
+
+
+def test_an_event_of_more_lists_than_are_looked_at_first_is_the_same_on_disk() -> None:
+    value: Any = [[number] for number in range(20_000)]
+    assert kept({"v": value})["v"] == value
+
+
 def test_what_stands_at_the_last_level_stays_as_it_is_beside_an_odd_value() -> None:
     value: Any = ["bottom", 1, 1.5, None, True]
     for _ in range(126):
