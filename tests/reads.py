@@ -1,7 +1,11 @@
-"""What a query gives, in short: the seqs, and what was passed over. And logs made by steps that a test draws."""
+"""What a query gives, in short: the seqs, and what was passed over. A follower that never waits. Logs made by steps
+that a test draws.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,8 @@ from logs import Log
 
 from jsonl_audit import instants, query, record
 from jsonl_audit.reader import Notice
+from jsonl_audit.reader.follow import followed
+from jsonl_audit.reader.follower import Wait
 
 
 def seqs(path: Path, **how: Any) -> list[int]:
@@ -21,6 +27,37 @@ def told(path: Path, **how: Any) -> tuple[list[int], list[Notice]]:
     """The same, and what was passed over."""
     notices: list[Notice] = []
     return seqs(path, on_damage=notices.append, **how), notices
+
+
+class Reader:
+    """A follower that is asked for what is there, and never waits."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, n: int = 0, after: Any = None, block: int = 1 << 20, **filters: Any
+    ) -> None:
+        self.notices: list[Notice] = []
+        follower = followed(path, n, after, self.notices.append, block, {"control": True, **filters})
+        follower.begin()
+        self._found: Any = follower.run()
+
+    def new(self) -> list[int]:
+        """The seqs of what is new."""
+        return [found["seq"] for found in self.records()]
+
+    def records(self) -> list[dict[str, Any]]:
+        """What is new. A change of files takes a second look, as it does for every reader."""
+        return [found for _ in range(3) for found in self._look()]
+
+    def close(self) -> None:
+        """Gives its files back."""
+        self._found.close()
+
+    def _look(self) -> Iterator[dict[str, Any]]:
+        for match in self._found:
+            if match is Wait.WAIT:
+                return
+            if match is not None:
+                yield match.record
 
 
 _EVENTS = st.fixed_dictionaries(

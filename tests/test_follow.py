@@ -9,39 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from logs import Log, build
+from reads import Reader
 
 from jsonl_audit import AuditError, AuditLog, QueryError, WrongLogError, follow, query, record
-from jsonl_audit.reader import Notice, follow_lines
-from jsonl_audit.reader.follow import followed
-from jsonl_audit.reader.follower import Wait
-
-
-class Reader:
-    """A follower that is asked for what is there, and never waits."""
-
-    def __init__(self, path: Path, *, n: int = 0, after: Any = None, block: int = 1 << 20, **filters: Any) -> None:
-        self.notices: list[Notice] = []
-        follower = followed(path, n, after, self.notices.append, block, {"control": True, **filters})
-        follower.begin()
-        self._found = follower.run()
-
-    def new(self) -> list[int]:
-        """The seqs of what is new. A change of files takes a second look, as it does for every reader."""
-        return [seq for _ in range(3) for seq in self._look()]
-
-    def _look(self) -> Iterator[int]:
-        for match in self._found:
-            if match is Wait.WAIT:
-                return
-            if match is not None:
-                yield match.record["seq"]
-
+from jsonl_audit.reader import follow_lines
 
 # -- where it begins
 
@@ -61,6 +37,26 @@ def test_now_is_when_follow_is_called_not_when_it_is_first_asked(log_dir: Path) 
     found = follow(log.active, stop=lambda: True)
     log.add()
     assert [each["seq"] for each in found] == [3]
+
+
+def test_all_that_is_committed_before_it_is_first_asked_comes_behind_the_last_records(log_dir: Path) -> None:
+    log = build(log_dir, segments=2, events=2)
+    found = follow(log.active, n=2, stop=lambda: True)
+    log.fill(3).seal().fill(1)
+    assert [each["seq"] for each in found] == [5, 6, 7, 8, 9, 11]
+
+
+def test_all_of_a_log_that_was_not_there_is_new(log_dir: Path) -> None:
+    found = follow(log_dir / "audit.jsonl", n=2, stop=lambda: True)
+    build(log_dir, segments=1, events=4)
+    assert [each["seq"] for each in found] == [2, 3, 4, 5]
+
+
+def test_what_was_purged_of_a_new_log_before_it_is_first_asked_is_told(log_dir: Path) -> None:
+    reader = Reader(log_dir / "audit.jsonl")
+    build(log_dir, segments=3, events=2).purge(1).seal()
+    assert reader.new() == [4, 5, 6, 7, 8, 9, 10, 11]
+    assert [notice.message for notice in reader.notices] == ["records 1 to 3 were purged before they were read"]
 
 
 def test_it_begins_with_the_last_records_if_told_so(log_dir: Path) -> None:

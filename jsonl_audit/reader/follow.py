@@ -45,7 +45,7 @@ def follow(
     It goes on across rotation, and neither misses nor repeats a record; of a batch it waits for the last record. A
     log that is not there yet is waited for. Ctrl-C ends it as it ends any loop.
 
-    :param n: begin with the last `n` records that fit; 0 for only those committed from now on.
+    :param n: begin with the last `n` records that fit; 0 for only those committed from now on, which come in any case.
     :param after: begin behind this seq instead; ``(seq, hash)`` of a record also checks that it is in this log, so
         these two are what to keep for going on after a restart.
     :param poll: how many seconds to wait before looking again.
@@ -134,6 +134,5 @@ def followed(
     if n and after is not None:
         raise QueryError("follow begins at n or at after, not at both", actual=after)
     selection = Selection(filters, after=seq)
-    at_end = after is None and not n
     tell = on_damage or notices.warn
-    return Follower(path, selection, tell, n=n, seq=seq, known=known, at_end=at_end, block=block)
+    return Follower(path, selection, tell, n=n, seq=seq, known=known, at_end=after is None, block=block)

@@ -39,8 +39,8 @@ class Wait(Enum):
 class Follower:
     """One reader of one growing log. `run` gives records, None after each window, and WAIT where nothing new is there.
 
-    Begins with the last `n` records that fit, or behind the record `seq`, whose hash may be given too; if `at_end`,
-    behind the newest record when `begin` is called, or else `run`.
+    Begins behind the record `seq`, whose hash may be given too; if `at_end`, behind the newest record when `begin` is
+    called, or else `run`, and then with the last `n` records before that fit.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Follower:
         self._hash = known  # None where it is not known
         self._segment: Header | None = None  # the header of the segment that it stands in
         self._at_end = at_end
+        self._from_seq = seq > 0  # all behind it is to be given, or told of
 
     def begin(self) -> None:
         """Looks where the log ends now, if that is where to begin."""
@@ -73,9 +74,11 @@ class Follower:
             return
         self._at_end = False
         snapshot = self._look()
-        if snapshot is not None:
-            with snapshot:
-                self._end_of(Segments(snapshot, lambda _: None))
+        if snapshot is None:
+            self._n, self._from_seq = 0, True  # all that will be there is committed from now on
+            return
+        with snapshot:
+            self._end_of(Segments(snapshot, lambda _: None))
 
     def run(self) -> Iterator[Match | Wait | None]:
         """Records as they come, without an end."""
@@ -88,21 +91,20 @@ class Follower:
                 continue
             with snapshot:
                 segments = Segments(snapshot, self._tell)
+                try:
+                    self._find_again(segments)
+                except (QueryError, WrongLogError):
+                    looks += 1
+                    if self._segment is None or looks > _LOOKS:
+                        raise
+                    yield None  # files were sealed and purged while they were looked for: look again
+                    continue
+                looks = 0
                 if self._n:
                     yield from self._give_last(segments)
-                else:
-                    try:
-                        self._find_again(segments)
-                    except (QueryError, WrongLogError):
-                        looks += 1
-                        if self._segment is None or looks > _LOOKS:
-                            raise
-                        yield None  # files were sealed and purged while they were looked for: look again
-                        continue
-                    looks = 0
-                    self._selection.after = max(self._seq, self._least)
-                    segments.expected = self._segment is not None
-                    yield from matches(segments, self._selection, self._tell, block=self._block)
+                self._selection.after = max(self._seq, self._least)
+                segments.expected = self._segment is not None
+                yield from matches(segments, self._selection, self._tell, block=self._block)
                 end = self._end_of(segments)
                 if snapshot.active is not None and end is not None:
                     yield from self._live(snapshot.active, segments.names.path, end)
@@ -123,10 +125,13 @@ class Follower:
         return snapshot
 
     def _give_last(self, segments: Segments) -> Iterator[Match | None]:
+        """The last `n` of those that were there at the beginning."""
         found = []
         for match in matches(segments, self._selection, self._tell, block=self._block, reverse=True):
             if match is None:
                 yield None
+                continue
+            if match.record["seq"] > self._seq:
                 continue
             found.append(match)
             if len(found) == self._n:
@@ -170,6 +175,7 @@ class Follower:
                     if behind.previous is not None and behind.previous.torn_bytes:
                         self._voided(behind)
                     break
+        if header is not None or (self._from_seq and self._hash is None):
             self._overtaken(segments)
         if self._hash is not None and self._seq:
             cursor.check(segments, self._seq, self._hash)
