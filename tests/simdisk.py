@@ -128,6 +128,8 @@ class SimDisk:
         """Called before each step that changes anything, with the name of it: what stands there now is a crash's."""
         self.written: tuple[int, bytes] | None = None
         """The write that is about to be done, in `watch`: number of the file, and data."""
+        self._given_up: set[int] = set()
+        self._to_be_told: list[OpenFile] = []
         self._numbers = itertools.count(2)
         self._fds = itertools.count(_FIRST_FD)
         self._clock = itertools.count(1_700_000_000)
@@ -210,6 +212,7 @@ class SimDisk:
         if empty and node.data:
             self._step("empty")
             node.empty()
+            self._given_up.discard(self.open_files[fd].number)
         return fd
 
     def open_lock(self, path: str, mode: int = 0o600) -> int:
@@ -271,7 +274,21 @@ class SimDisk:
     def sync(self, fd: int) -> None:
         node = self._file(fd)
         self._step("sync")
-        node.sync()
+        mine = self.open_files[fd]
+        if mine in self._to_be_told:
+            self._to_be_told.remove(mine)
+            raise _error(errno.EIO)
+        if mine.number not in self._given_up:
+            node.sync()
+
+    def fail_sync(self, fd: int) -> None:
+        """A sync fails. As Linux does it, each who has the file open is told so once; then the system says that all
+        is well, and what could not be written stays unwritten."""
+        self._file(fd)
+        mine = self.open_files[fd]
+        self._given_up.add(mine.number)
+        self._to_be_told += [each for each in set(self.open_files.values()) if each.number == mine.number]
+        self.sync(fd)
 
     def sync_directory(self, path: str) -> None:
         directory = self.directory(path)
@@ -428,14 +445,31 @@ class SimDisk:
             written_over = not limit and node.overwritten
             choices.append([node.data, node.epochs[0][0]] if written_over else images(node, sizes, chance))
         for chosen in _product(choices, limit or sys.maxsize, chance):
-            other = SimDisk()
-            other.boot = self.boot + 1
-            for number, node in self.nodes.items():
-                other.nodes[number] = node.copy() if number not in folders and number not in dirty else node
-            for number, what in zip([*folders, *dirty], chosen, strict=True):
-                other.nodes[number] = Directory(what) if number in folders else Inode([[what]], self.nodes[number].mode)
-            other._numbers = itertools.count(max(self.nodes) + 1)
-            yield other
+            yield self._cut(dict(zip([*folders, *dirty], chosen, strict=True)))
+
+    def power_cut(self, chance: random.Random) -> SimDisk:
+        """One of all these, drawn by lot: for those who go on from one and not from each."""
+        left: dict[int, Any] = {}
+        for number, node in self.nodes.items():
+            if isinstance(node, Directory) and node.changes:
+                left[number] = node.after([change for change in node.changes if chance.random() < 0.5])
+            elif isinstance(node, Inode) and _unsynced(node):
+                left[number] = _image(node, chance)
+        return self._cut(left)
+
+    def _cut(self, left: dict[int, Any]) -> SimDisk:
+        """The disk with what was left of each file and each directory that was not synced."""
+        other = SimDisk()
+        other.boot = self.boot + 1
+        for number, node in self.nodes.items():
+            if number not in left:
+                other.nodes[number] = node.copy()
+            elif isinstance(node, Inode):
+                other.nodes[number] = Inode([[left[number]]], node.mode)
+            else:
+                other.nodes[number] = Directory(left[number])
+        other._numbers = itertools.count(max(self.nodes) + 1)
+        return other
 
 
 Sizes = Callable[[list[int]], list[int]]
@@ -476,6 +510,19 @@ def images(node: Inode, sizes: Sizes, chance: random.Random, limit: int = 400) -
                     image[at : at + len(sector)] = sector
                 found[bytes(image)] = None
     return list(found)
+
+
+def _image(node: Inode, chance: random.Random) -> bytes:
+    """One of the images, by lot: of any size that it had, or between, each sector as it stood at any time since."""
+    epoch = chance.choice(node.epochs)
+    size = chance.choice(edges([len(version) for version in epoch]))
+    image = bytearray(epoch[-1][:size].ljust(size, b"\0"))
+    versions = chance.choice((epoch, epoch[:1], epoch[-1:]))
+    for at in _sectors(epoch):
+        if at < size:
+            sector = chance.choice(versions)[at : min(at + SECTOR, size)]
+            image[at : min(at + SECTOR, size)] = sector.ljust(min(SECTOR, size - at), b"\0")
+    return bytes(image)
 
 
 def _sectors(versions: list[bytes]) -> list[int]:

@@ -6,9 +6,11 @@ import errno
 import gzip
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from typing import Any
 import pytest
 from blake3 import blake3
 from disk import CHANGING, Calls, Disk
+from simdisk import Mount, SimDisk, edges
+from workloads import LOG
 
-from jsonl_audit import FileSettings, StorageError, WriteError, follow, get, mark, query, tail, verify
+from jsonl_audit import AuditLog, FileSettings, Notice, StorageError, WriteError, follow, get, mark, query, tail, verify
 from jsonl_audit.reader import follower
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -109,7 +113,7 @@ def test_the_record_is_on_the_disk_before_any_file_goes(disk: Disk, calls: Calls
         made_calls = [name for name, _ in calls.made if name in CHANGING]
     assert made_calls[:2] == ["write", "sync"]
     rest = [name for name in made_calls[2:] if name != "overwrite"]
-    assert rest == ["unlink", "unlink", "unlink", "sync_directory"]
+    assert rest == ["sync", "unlink", "unlink", "unlink", "sync_directory"]
     assert made_calls.index("overwrite") < made_calls.index("unlink"), "the mark says so too"
 
 
@@ -668,3 +672,26 @@ def test_the_header_behind_a_removed_active_file_repeats_what_was_let_go(disk: D
     disk.path.unlink()
     disk.open().close()
     assert headers(disk)[-1]["purged"] == purges(disk)[0]["through"]
+
+
+def test_the_power_cut_in_the_middle_leaves_no_gap_for_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any of the names may be gone by then, also one in the middle; readers know by the mark, which is on the disk."""
+    mount = Mount(monkeypatch)
+    log = AuditLog(LOG)
+    for _ in range(5):
+        log.append("t")
+        log.rotate()
+    moments: list[SimDisk] = []
+    disk = mount.disk
+    disk.watch = lambda _: moments.append(disk.copy())
+    log.purge(keep=1, reason="old")
+    disk.watch = None
+    begins: Counter[int] = Counter()
+    for moment in moments:
+        for mount.disk in moment.power_cuts(sizes=edges, limit=40, chance=random.Random(1)):
+            notices: list[Notice] = []
+            found = [record["seq"] for record in query(LOG, control=True, on_damage=notices.append)]
+            assert (found, notices) == (list(range(found[0], found[-1] + 1)), [])
+            begins[found[0]] += 1
+    assert set(begins) == {1, 9}
+    assert begins[9] > 16, "of four names each may be gone or not"

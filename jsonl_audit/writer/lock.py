@@ -224,6 +224,10 @@ class Lock:
         storage.overwrite(self._fd, 0, text)
         self._text, self.mark = text, found
 
+    def sync(self) -> None:
+        """Returns when the mark is on the disk. Raises OSError."""
+        storage.sync(self._fd)
+
     def release(self) -> None:
         """Gives the lock back by closing the file, never by unlocking: a forked child may have a copy of it."""
         self._claim()

@@ -1,11 +1,13 @@
 """Purging: the oldest sealed segments are let go, in steps of which each may be the last before a crash.
 
 1. an ``audit.purged`` record says which segments go, with the digest of each, and how far the chain reached with them
-2. it is synced, in every mode, and the mark repeats how far
+2. it is synced, in every mode; the mark repeats how far, and is synced too
 3. their files are unlinked, and the directory is synced
 
-After a crash behind 2 the files that are left are ignored by every reader, and the next open removes them. A segment
-goes only where the header behind it is here and vouches for it: what the record says of it is what that header says.
+After a crash behind 2 the files that are left are ignored by every reader, and the next open removes them: readers do
+not look for the record, the mark tells them. After one before that all of the files are there, and are read until then.
+A segment goes only where the header behind it is here and vouches for it: what the record says of it is what that
+header says.
 """
 
 from __future__ import annotations
@@ -48,9 +50,15 @@ def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes) -> lis
         active = tip.ready()  # it may be another by now
     if not _marked(tip, active):
         tip.disk.mark(active)
-        if not _marked(tip, active):
-            notes.add("the lock file cannot be written: what was purged is removed by a later purge or open")
-            return []
+    try:
+        written = _marked(tip, active)
+        if written:
+            tip.lock.sync()
+    except OSError:
+        written = False
+    if not written:
+        notes.add("the lock file cannot be written: what was purged is removed by a later purge or open")
+        return []
     return _remove(tip.names, due.paths, notes)
 
 
