@@ -12,7 +12,7 @@ import pytest
 from logs import build, rehashed
 from reads import seqs, told
 
-from jsonl_audit import AuditError, NewerFormatError, StorageError, query, storage
+from jsonl_audit import AuditError, NewerFormatError, StorageError, query, record, storage
 
 
 def test_packed_segments_are_read_as_what_they_hold(log_dir: Path) -> None:
@@ -89,6 +89,18 @@ def test_of_two_files_with_one_number_the_one_that_the_next_goes_on_from_is_read
     found, notices = told(log.active)
     assert found == list(range(1, 19))
     assert [notice.kind for notice in notices] == ["older-copy"]
+
+
+def test_records_of_one_instant_in_two_segments_are_all_found(log_dir: Path) -> None:
+    log = build(log_dir, segments=1, events=2)
+    log.us -= 1_000_000  # the clock had stepped back: ts stands still
+    log.seal(timed=0)
+    log.us -= 1_000_000
+    log.add()
+    log.seal(timed=0).fill(1)
+    instant = record.ts_of(log.lines(1)[-1])
+    assert {record.ts_of(line) for line in (log.lines(1)[-1], *log.lines(2))} == {instant}
+    assert seqs(log.active, since=instant) == [3, 4, 5, 6, 7]
 
 
 def test_a_segment_of_another_log_is_left_out_and_told(log_dir: Path) -> None:
