@@ -495,14 +495,12 @@ def _same_boot""",
         "follow skips to the end behind a rotation",
         "follow neither misses nor repeats a record",
         "reader/follower.py",
-        """                    looks = 0
-                    self._selection.after = max(self._seq, self._least)
+        """                self._selection.after = max(self._seq, self._least)
 """,
-        """                    looks = 0
-                    self._selection.after = max(self._seq, self._least)
-                    newest = segments.all[-1].header
-                    if self._segment is not None and newest is not None and newest.segment != self._segment.segment:
-                        self._selection.after = max(newest.seq, self._selection.after)
+        """                self._selection.after = max(self._seq, self._least)
+                newest = segments.all[-1].header
+                if self._segment is not None and newest is not None and newest.segment != self._segment.segment:
+                    self._selection.after = max(newest.seq, self._selection.after)
 """,
         "test_follow.py::test_it_goes_on_across_rotation",
         "test_follow.py::test_beside_a_fast_writer_that_rotates_nothing_is_missed_or_repeated",
