@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import faulthandler
 import gc
 import importlib
 import logging
+import os
 import pkgutil
 import random
 import shutil
@@ -168,7 +170,10 @@ def main(target: Target, seeds: Iterable[bytes], mutate: Mutator = bytes_changed
 def _at_random(
     target: Target, seeds: list[bytes], mutate: Mutator, largest: int, count: int, seconds: float, seed: int
 ) -> None:
-    """The seeds, and then mutants of them: the same ones each time, one of another's number the same alone."""
+    """The seeds, and then mutants of them: the same ones each time, each made from its own number."""
+    faulthandler.enable()
+    under_way = Path(tempfile.gettempdir(), f"fuzz-{os.getpid()}-under-way")
+    atexit.register(under_way.unlink, missing_ok=True)  # which a process that crashes comes not to
     end = time.monotonic() + seconds if seconds else None
     number = 0
     while number < len(seeds) + count or (end is not None and time.monotonic() < end):
@@ -178,6 +183,7 @@ def _at_random(
             chance = random.Random(seed << 40 | number)
             data = mutate(chance.choice(seeds), chance)[:largest]
         number += 1
+        under_way.write_bytes(data)
         _tried(target, data, f"input {number} of --seed {seed}")
     print(f"{number} inputs, none of them breaks the invariant")
 
