@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from disk import Chain, Disk, chain
 from jsonl_audit import AuditLog, Receipt, verify
 
 __all__ = [
-    "PATIENCE", "Child", "Promises", "SmallDisk", "ended", "forked", "found", "lost", "out_of_order", "sharing",
+    "PATIENCE", "Child", "Promises", "SmallDisk", "doubled", "ended", "forked", "found", "lost", "out_of_order", "sharing",
     "start",
 ]  # fmt: skip
 
@@ -215,6 +216,12 @@ def out_of_order(events: Iterable[dict[str, Any]]) -> list[tuple[Any, int]]:
             wrong.append((who, n))
         newest[who] = n
     return wrong
+
+
+def doubled(events: Iterable[dict[str, Any]]) -> list[tuple[Any, int]]:
+    """`who` and `n` of events that are there more than once."""
+    counts = Counter((event["who"], event["n"]) for event in events)
+    return [each for each, count in counts.items() if count > 1]
 
 
 def lost(records: Iterable[dict[str, Any]], promised: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:

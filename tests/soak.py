@@ -35,7 +35,7 @@ from typing import Any
 import pytest
 import soakers
 from disk import Disk, chain
-from sharers import PATIENCE, Promises, SmallDisk, ended, lost, out_of_order
+from sharers import PATIENCE, Promises, SmallDisk, doubled, ended, lost, out_of_order
 
 from jsonl_audit import AuditLog, storage, verify
 
@@ -419,8 +419,10 @@ class Soak:
         return left
 
     def _keep_promises(self, fresh: list[dict[str, Any]]) -> None:
-        wrong = out_of_order(fresh)
+        wrong = doubled(fresh)
         self.figures["doubled"] += len(wrong)
+        # What was held comes in the order of its spill log; a dead process may have left two, to two who live.
+        wrong += out_of_order({**each, "who": (each["who"], each.get("held", {}).get("log"))} for each in fresh)
         ids = {record["extra"]["id"] if "extra" in record else record["id"] for record in fresh}
         gone = []
         for path in self.place.promises.iterdir():
