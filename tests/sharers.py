@@ -23,8 +23,8 @@ from disk import Chain, Disk, chain
 from jsonl_audit import AuditLog, Receipt, verify
 
 __all__ = [
-    "PATIENCE", "Child", "Promises", "SmallDisk", "doubled", "ended", "forked", "found", "lost", "out_of_order", "sharing",
-    "start",
+    "PATIENCE", "Child", "Promises", "SmallDisk", "doubled", "ended", "forked", "found", "lost", "out_of_order",
+    "sharing", "start",
 ]  # fmt: skip
 
 PATIENCE = 120

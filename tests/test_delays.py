@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import combinations, pairwise
@@ -17,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from disk import Disk, chain
-from sharers import lost, out_of_order
+from disk import CALLS, Disk, chain
+from sharers import Promises, forked, found, lost, out_of_order, sharing
 from stage import Director, Drawn, InTurn, Stage
 
-from jsonl_audit import AuditLog, ClosedError, LockedError, Receipt, follow, query, tail, verify
+from jsonl_audit import AuditLog, ClosedError, LockedError, Receipt, follow, query, storage, tail, verify
 
 pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
@@ -149,8 +150,8 @@ class Piece:
         """Finds nothing that is not so."""
 
         def work() -> None:
-            for time in range(times):
-                report = verify(self.disk.path, full=bool(time % 2), workers=1)
+            for number in range(times):
+                report = verify(self.disk.path, full=bool(number % 2), workers=1)
                 assert report.verdict == "intact", str(report)
 
         self.works.append(work)
@@ -347,6 +348,58 @@ class Company:
 
 def _some(cases: list[Any], count: int) -> Iterator[Any]:
     yield from random.sample(cases, min(count, len(cases)))
+
+
+def delayed(chance: random.Random) -> None:
+    """In a child, for the rest of its life: any call of storage may come late."""
+    often = chance.choice((0.01, 0.05, 0.2))
+
+    def wrapped(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if chance.random() < often:
+                time.sleep(chance.random() * 0.003)
+            return real(*args, **kwargs)
+
+        return call
+
+    for name in CALLS:
+        setattr(storage, name, wrapped(getattr(storage, name)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_processes_that_are_late_at_any_call(
+    disk: Disk, tmp_path: Path, tried: Callable[[str, int], None], long: bool
+) -> None:
+    """Not one schedule as another: the seed draws the delays, the system does the rest."""
+    seed = int(os.environ.get("SEED", "0")) or random.randrange(10**9)
+    chance = random.Random(seed)
+    rounds = 60 if long else 3
+    for number in range(rounds):
+        promises = [Promises(tmp_path / f"promises {number} {who}") for who in range(3)]
+
+        def work(who: int, seed: float, number: int = number, promises: list[Promises] = promises) -> None:
+            chance = random.Random(seed)
+            delayed(chance)
+            with sharing(disk, fsync=chance.choice(("always", "interval", "never")), max_bytes=2000) as log:
+                for n in range(20):
+                    promises[who].keep(log.append("t", who=f"{number} {who}", n=n, text="x" * chance.randrange(300)))
+
+        works: list[Work] = [partial(work, who, chance.random()) for who in range(3)]
+        with forked(works):
+            while not disk.path.exists():
+                time.sleep(0.001)
+            seqs = [record["seq"] for record in query(disk.path, control=True)]
+            report = verify(disk.path, full=True, workers=1)
+        assert report.verdict == "intact", f"SEED={seed}: {report}"
+        assert seqs == list(range(1, len(seqs) + 1)), f"SEED={seed}"
+        try:
+            found(disk, [kept for promise in promises for kept in promise.kept()])
+        except AssertionError as error:
+            raise AssertionError(f"SEED={seed}: {error}") from error
+        for promise in promises:
+            promise.close()
+    tried("schedules", rounds)
 
 
 @pytest.fixture
