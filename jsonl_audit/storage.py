@@ -141,7 +141,9 @@ def overwrite(fd: int, offset: int, data: bytes) -> None:
         os.lseek(fd, offset, os.SEEK_SET)
         os.write(fd, data)
     else:
-        os.pwrite(fd, data, offset)
+        done = os.pwrite(fd, data, offset)
+        while done < len(data):  # a mark written in part would promise nothing, and nobody would know
+            done += os.pwrite(fd, memoryview(data)[done:], offset + done)
 
 
 def sync(fd: int) -> None:

@@ -30,6 +30,7 @@ from jsonl_audit import (
     ReservedTypeError,
     StorageError,
     WriteError,
+    mark,
     record,
     storage,
 )
@@ -156,14 +157,16 @@ def test_one_commit_is_one_write(disk: Disk, calls: Calls) -> None:
 
 @pytest.mark.parametrize("most", [1, 2, 7, 100, 4096])
 def test_a_short_write_is_completed(disk: Disk, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    real = os.write
+    real, real_at = os.write, os.pwrite
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, bytes(data[:most])))
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: real_at(fd, bytes(data[:most]), offset))
     with disk.open(max_bytes=3000) as log:
         for n in range(5):
             log.append("t", n=n)
         log.append_many([{"n": n} for n in range(5, 8)])
     monkeypatch.undo()
     assert [r["n"] for r in chain(disk).events] == list(range(8))
+    assert mark.read(str(disk.lock)) is not None
 
 
 def test_always_means_a_sync_for_each_commit(disk: Disk, calls: Calls) -> None:

@@ -482,6 +482,32 @@ def test_a_writer_whose_lock_file_is_gone_does_not_keep_itself_out(disk: Disk, c
     assert [r["n"] for r in chain(disk).events] == [2]
 
 
+@pytest.mark.parametrize("when", ["opening", "going on"])
+def test_a_file_that_is_there_though_the_system_says_it_is_not_is_never_written_over(
+    disk: Disk, calls: Calls, when: str
+) -> None:
+    """What network file systems do for a moment."""
+    disk.make(3)
+    before = disk.path.read_bytes()
+    if when == "opening":
+        calls.fail("size", 2, error=errno.ENOENT)
+        with pytest.raises(StorageError, match="a moment ago"):
+            disk.open()
+        assert disk.path.read_bytes() == before
+        calls.heal()
+    with disk.open() as log:
+        if when == "going on":
+            log._appender._tip.broken = True
+            calls.fail("open_read", error=errno.ENOENT, about=disk.path.name)
+            with pytest.raises(WriteError, match="a moment ago"):
+                log.append("t", n=-1)
+            assert disk.path.read_bytes() == before
+            calls.heal()
+        log.append("t", n=3)
+    assert [r.get("n") for r in chain(disk).events][-1] == 3
+    assert len(chain(disk).events) == 4
+
+
 def test_a_name_that_cannot_be_asked_for_counts_as_taken(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A next segment with records in it would be written over, a file would take another's place."""
     disk.make(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -234,3 +235,14 @@ def test_no_descriptor_stays_open_when_opening_fails(disk: Disk, calls: Calls) -
     assert len(os.listdir("/proc/self/fd")) == before
     disk.make(1)
     assert len(chain(disk).events) == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_lock_file_that_is_said_not_to_be_there_for_ever_is_not_made_for_ever(
+    disk: Disk, calls: Calls, shared: bool
+) -> None:
+    calls.fail("stat", error=errno.ENOENT, for_ever=True, about=disk.lock.name)
+    with pytest.raises(StorageError, match="again and again"):
+        disk.open(shared=shared)
+    calls.heal()
+    disk.open(shared=shared).close()

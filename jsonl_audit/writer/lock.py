@@ -19,6 +19,8 @@ __all__ = ["Lock"]
 
 GRACE = 0.02
 """Seconds: a verifier asks for an instant whether the lock is held, and that must not look like a second writer."""
+TRIES = 100
+"""So often a lock file may be gone when it is locked."""
 SPINS = 20
 """How often a writer lets others run before it waits in the system's queue: most commits are done in microseconds."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -47,7 +49,7 @@ class Lock:
 
     def take(self, timeout: float, mode: int) -> None:
         """Waits up to `timeout` seconds. Raises LockedError, which says who holds it; OSError."""
-        while True:
+        for _ in range(TRIES):
             if self._fd < 0:
                 self._open(mode)
             try:
@@ -65,9 +67,14 @@ class Lock:
                     errno=error.errno,
                 ) from error
             if self.is_the_file():
-                break
+                return
             self.release()  # somebody removed it while we waited: what we hold keeps nobody out
             storage.make_directory(self.names.directory)
+        raise StorageError(
+            "the lock file is removed again and again, or is said not to be there: writers cannot be kept apart",
+            path=self.names.lock,
+            errno=errno.ESTALE,
+        )
 
     def _open(self, mode: int) -> None:
         _locks.add(self)

@@ -64,7 +64,7 @@ def open_log(
             storage.sync(fd)  # whoever wrote it may have been stopped before that
         finally:
             storage.close(fd)
-        storage.replace(names.next, names.path)
+        rotate.put_in_place(names)
         storage.sync_directory(names.directory)
         notes.append("a sealing that a crash interrupted was completed")
         return _existing(names, mark, disk, sealed, notes, mode, now)

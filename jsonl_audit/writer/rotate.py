@@ -24,7 +24,7 @@ from jsonl_audit.segment import Floor, Header, Names, Previous, first_line, head
 from jsonl_audit.writer.active import Active
 from jsonl_audit.writer.chain import CLAMP_NOTED
 
-__all__ = ["Successor", "begin", "first_segment", "move_aside", "resume", "seal", "write_next"]
+__all__ = ["Successor", "begin", "first_segment", "move_aside", "put_in_place", "resume", "seal", "write_next"]
 
 WRITER = "jsonl-audit/1"
 """What a header says wrote it: the program and the version of its format."""
@@ -162,13 +162,25 @@ def seal(
     return os.path.join(names.directory, previous.name), successor
 
 
+def put_in_place(names: Names) -> None:
+    """Step 5: `.next` takes the place of nothing, or of an empty file.
+
+    Raises OSError, also where a file with anything in it stands there: the system said that there was none, and was
+    wrong.
+    """
+    if storage.exists(names.path) and storage.size(names.path):
+        what = "it was not there a moment ago, and is not written over; open the log anew"
+        raise FileExistsError(errno.EEXIST, what, names.path)
+    storage.replace(names.next, names.path)
+
+
 def begin(names: Names, successor: Successor, mode: int) -> Active:
     """Steps 5 and 6: the next segment becomes the active one. Returns it, open.
 
     Raises OSError, SyncError; then opening the log anew finds out what came of it.
     """
     try:
-        storage.replace(names.next, names.path)
+        put_in_place(names)
     except OSError:
         if storage.exists(names.next) or not storage.exists(names.path):
             raise
