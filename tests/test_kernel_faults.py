@@ -7,11 +7,13 @@ over, whoever opens the log finds all that was promised, once, in order, and not
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -30,7 +32,7 @@ from sharers import ended, start
 from jsonl_audit import AuditError, AuditLog, Receipt, verify
 from jsonl_audit.writer import tip
 
-pytestmark = [pytest.mark.exhaustive, pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")]
+pytestmark = pytest.mark.exhaustive
 
 ERRORS = {
     "fchmod": ("EPERM", "EIO"),
@@ -206,36 +208,51 @@ class Run:
             self.undocumented.append(details[0])
 
 
-def run(disk: Disk, workload: Workload, tracing: Path, inject: str = "") -> Run:
-    """Lets a writer work in a child, under strace."""
+@contextlib.contextmanager
+def begun(disk: Disk, workload: Workload, limit: int | None = None) -> Iterator[tuple[int, socket.socket]]:
+    """A writer in a child, which waits for a byte; no file may grow past `limit`."""
     ours, its = socket.socketpair()
 
     def work() -> None:
         ours.close()
         its.recv(1)
         told, before = Told(its), _descriptors()
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         workload.run(disk, told, **workload.how(disk))
         told.say("descriptors", before, _descriptors())
 
     child = start(work)
     its.close()
-    command = ["strace", "-f", "-y", "-o", str(tracing), "-p", str(child), "-e", f"trace={WATCHED}"]
-    command += ["-e", f"inject={inject}"] if inject else []
+    with ours:
+        yield child, ours
+
+
+def hear(child: int, ours: socket.socket) -> Run:
+    """Lets it begin, and listens to its end."""
     found = Run()
-    with ours, subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
-        assert tracer.stderr is not None
-        said = tracer.stderr.readline()
-        if "attached" in said:
-            ours.sendall(b".")
-            with ours.makefile("rb") as lines:
-                for line in lines:
-                    found.hear(line)
-        else:
-            os.kill(child, signal.SIGKILL)
-        found.status = ended(child)
-        said += tracer.stderr.read()
-    if "attached" not in said:
-        pytest.skip(f"strace may not trace here: {said.strip()}")
+    ours.sendall(b".")
+    with ours.makefile("rb") as lines:
+        for line in lines:
+            found.hear(line)
+    found.status = ended(child)
+    return found
+
+
+def run(disk: Disk, workload: Workload, tracing: Path, inject: str = "") -> Run:
+    """Lets a writer work in a child, under strace."""
+    with begun(disk, workload) as (child, ours):
+        command = ["strace", "-f", "-y", "-o", str(tracing), "-p", str(child), "-e", f"trace={WATCHED}"]
+        command += ["-e", f"inject={inject}"] if inject else []
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+            assert tracer.stderr is not None
+            said = tracer.stderr.readline()
+            if "attached" not in said:
+                os.kill(child, signal.SIGKILL)
+                ended(child)
+                pytest.skip(f"strace may not trace here: {said.strip()}")
+            found = hear(child, ours)
+            tracer.stderr.read()
     found.calls = list(_calls(tracing.read_text(errors="replace"), child, str(disk.folder)))
     return found
 
@@ -311,6 +328,7 @@ def cases(calls: list[tuple[str, int]]) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_whatever_the_kernel_refuses_what_was_promised_is_there(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool, tried: Callable[[str, int], None]
@@ -338,3 +356,28 @@ def test_whatever_the_kernel_refuses_what_was_promised_is_there(
         except Exception as failure:
             raise AssertionError(f"{name}: JSONL_AUDIT_INJECT={inject}") from failure
     tried("faults", len(injected))
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_wherever_the_kernel_cuts_a_write_short_what_was_promised_is_there(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool, tried: Callable[[str, int], None]
+) -> None:
+    """A file may grow to a limit: the write that passes it is done in part, and the next one fails."""
+    monkeypatch.setattr(tip, "WATCH", 0)
+    monkeypatch.setattr(tip, "SEAL_AGAIN", 0)
+    workload = WORKLOADS[name]
+    limits = range(0, 2700, 1 if long else 151)
+    failures = 0
+    for limit in limits:
+        disk = workload.prepare(tmp_path / str(limit))
+        with begun(disk, workload, limit) as (child, ours):
+            found = hear(child, ours)
+        try:
+            assert found.status == 0
+            check(disk, workload, found, "EFBIG")
+        except Exception as failure:
+            raise AssertionError(f"{name}: no file longer than {limit} bytes") from failure
+        failures += len(found.failures)
+        shutil.rmtree(disk.folder)
+    assert failures
+    tried("faults", len(limits))
