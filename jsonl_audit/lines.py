@@ -74,10 +74,10 @@ class Lines:
             self._parts.append(data)
             self._kept += len(data)
             if self._kept >= HARD_LIMIT:
-                self._nuls = Nuls(self.offset)
-                for part in self._parts:
+                self._nuls, self._head = Nuls(self.offset), b""
+                for part in self._parts:  # one by one: all of them joined would be as much memory again
                     self._nuls.feed(part)
-                self._head = b"".join(self._parts)[:_KEPT]
+                    self._head += part[: _KEPT - len(self._head)]
                 self._parts, self._kept = [], 0
 
     def _shorten(self, lines: list[bytes]) -> None:

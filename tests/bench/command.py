@@ -34,6 +34,7 @@ ROWS: dict[str, Callable[[Setting], Iterable[Result]]] = {
     "seek": reading.seek,
     "rare": reading.rare,
     "memory": processes.memory,
+    "memory-line": processes.memory_line,
     "startup": processes.startup,
     "p99": waiting.p99,
 }

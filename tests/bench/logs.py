@@ -15,7 +15,7 @@ from jsonl_audit import AuditLog
 from .events import Events
 from .measure import say
 
-__all__ = ["Log", "made"]
+__all__ = ["Log", "made", "with_long_line"]
 
 MADE = 2  # counted up when what a log holds changes
 SEGMENT = 100 * 2**20
@@ -58,6 +58,22 @@ def made(work: Path, events: Events, size: int) -> Log:
     path = folder / "audit.jsonl"
     files = (*sorted(name for name in folder.glob("audit.*Z.jsonl")), path)
     return Log(path, files, sum(map(os.path.getsize, files)), facts["last_seq"], facts["needle_seq"])
+
+
+def with_long_line(folder: Path, log: Log, size: int, *, ended: bool) -> Log:
+    """A copy of a log, with a line of `size` bytes in the middle of its active file; else, without LF, at its end."""
+    for path in log.files:
+        shutil.copy(path, folder / path.name)
+    path = folder / log.path.name
+    data = path.read_bytes()
+    at = data.rfind(b"\n", 0, len(data) // 2) + 1 if ended else len(data)
+    with path.open("wb") as file:
+        file.write(data[:at])
+        for _ in range(100):
+            file.write(b"x" * (size // 100))
+        file.write(b"\n" * ended + data[at:])
+    files = tuple(folder / each.name for each in log.files)
+    return Log(path, files, log.bytes + size, log.last_seq, log.needle_seq)
 
 
 def _make(path: Path, events: Events, size: int) -> dict[str, int]:

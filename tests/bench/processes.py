@@ -11,11 +11,11 @@ from pathlib import Path
 import orjson
 
 from .events import NEEDLE, NEEDLE_FIELD
-from .logs import Log
+from .logs import Log, with_long_line
 from .measure import Result, Side, in_turn, ratio, say, seconds
 from .setting import Setting
 
-__all__ = ["memory", "startup"]
+__all__ = ["memory", "memory_line", "startup"]
 
 STARTS = 21
 
@@ -44,6 +44,16 @@ _WORK = {
 }
 
 
+_PASSED_OVER = "import warnings\nwarnings.simplefilter('ignore')\n"
+_LINE = {
+    "verify": "from jsonl_audit import verify\nassert verify(PATH).verdict in ('tampered', 'torn')",
+    "verify --full": "from jsonl_audit import verify\nassert verify(PATH, full=True).verdict in ('tampered', 'torn')",
+    "tail, past the line": f"{_PASSED_OVER}from jsonl_audit import tail\nassert tail(PATH, 900)",
+    "query, every record": f"{_PASSED_OVER}{_WORK['query, every record']}",
+    "query, a rare value": f"{_PASSED_OVER}{_WORK['query, a rare value']}",
+}
+
+
 def memory(setting: Setting) -> Iterable[Result]:
     """memory of verify, tail and query above the bare interpreter, for a large log and a small one."""
     large, small = setting.log, setting.small_log
@@ -66,6 +76,26 @@ def memory(setting: Setting) -> Iterable[Result]:
             "memory", f"memory of {name}, {large.size}, above the interpreter", "", "MiB", worst, 64, 32,
             higher_is_better=False, sides=figures, note=note,
         )  # fmt: skip
+
+
+def memory_line(setting: Setting) -> Iterable[Result]:
+    """memory of verify, tail and query of a log in which one line is a tenth of a large log: 100 MB."""
+    small, size = setting.small_log, setting.size // 10
+    bare = _peak("pass", small)[0]
+    with setting.scratch() as folder:
+        ends = {"with LF": True, "without LF": False}
+        for name in ends:
+            (folder / name).mkdir()
+        logs = {name: with_long_line(folder / name, small, size, ended=ended) for name, ended in ends.items()}
+        for name, work in _LINE.items():
+            figures = {
+                f"{kind.replace(' ', '_')}_MiB": (max(_peak(work, log)) - bare) / 2**20 for kind, log in logs.items()
+            }
+            say("    " + f"{name}: " + " · ".join(f"{key} {value:.1f}" for key, value in figures.items()))
+            what = f"memory of {name}, one line of {size / 1e6:.0f} MB"
+            yield Result(
+                "memory-line", what, "", "MiB", max(figures.values()), 64, 32, higher_is_better=False, sides=figures
+            )
 
 
 def _peak(work: str, log: Log) -> tuple[int, int]:
