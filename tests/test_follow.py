@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disk import Calls, Disk
 from logs import Log, build
-from reads import Reader
+from reads import Reader, seqs
 
-from jsonl_audit import AuditError, AuditLog, QueryError, WrongLogError, follow, query, record
+from jsonl_audit import AuditError, AuditLog, QueryError, SyncError, WrongLogError, follow, query, record
 from jsonl_audit.reader import follow_lines
 
 # -- where it begins
@@ -57,6 +58,24 @@ def test_what_was_purged_of_a_new_log_before_it_is_first_asked_is_told(log_dir: 
     build(log_dir, segments=3, events=2).purge(1).seal()
     assert reader.new() == [4, 5, 6, 7, 8, 9, 10, 11]
     assert [notice.message for notice in reader.notices] == ["records 1 to 3 were purged before they were read"]
+
+
+def test_what_a_failed_sync_takes_back_before_it_looks_is_never_given(disk: Disk, calls: Calls) -> None:
+    log = disk.open()
+    log.append("t")
+    log.flush()
+    reader = Reader(disk.path, after=1)
+    assert reader.new() == [2]
+    log.append("t")
+    calls.fail("sync")
+    with pytest.raises(SyncError):
+        log.flush()
+    calls.heal()
+    assert reader.new() == [] == seqs(disk.path, after=2)
+    log.append("t")
+    log.close()
+    assert reader.new() == [3, 4, 5] == seqs(disk.path, after=2)
+    assert not reader.notices
 
 
 def test_it_begins_with_the_last_records_if_told_so(log_dir: Path) -> None:

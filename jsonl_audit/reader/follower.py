@@ -107,7 +107,7 @@ class Follower:
                 yield from matches(segments, self._selection, self._tell, block=self._block)
                 end = self._end_of(segments)
                 if snapshot.active is not None and end is not None:
-                    yield from self._live(snapshot.active, segments.names.path, end)
+                    yield from self._live(segments, snapshot.active, end)
                 else:
                     yield Wait.WAIT
 
@@ -194,7 +194,7 @@ class Follower:
         self._tell(Notice("voided", message, os.fspath(self._path)))
         self._seq, self._hash = behind.seq - 1, behind.prev
 
-    def _live(self, content: Content, path: str, position: int) -> Iterator[Match | Wait | None]:
+    def _live(self, segments: Segments, content: Content, position: int) -> Iterator[Match | Wait | None]:
         """What is added to the active file, until something else lies at its path, or it was cut."""
         looked, before = content.size, _before(content, position)
         yield Wait.WAIT
@@ -204,7 +204,7 @@ class Follower:
                 return
             if size > looked:
                 looked = size
-                end = committed_end(content, position, size)
+                end = committed_end(content, position, max(position, segments.counting(content, self._segment, size)))
                 if end > position:
                     yield from in_part(
                         content, position, end, self._selection, self._tell,
@@ -213,7 +213,7 @@ class Follower:
                     self._see(content, position, end)
                     position, before = end, _before(content, end)
                     continue
-            if _key(path) != content.key and content.grown() == size:
+            if _key(segments.names.path) != content.key and content.grown() == size:
                 return
             yield Wait.WAIT
 

@@ -157,6 +157,12 @@ class Segments:
             end = ends.committed_end(content, 0, stop, on_disk=on_disk)
         return Opened(segment, content, end, following, keep=active is not None)
 
+    def counting(self, content: Content, header: Header | None, size: int) -> int:
+        """How many of so many bytes of the active file count by what the mark says now: none behind a failed sync."""
+        self._mark = mark.read(self.names.lock)
+        synced, failed = self._on_disk(content, header)
+        return min(size, synced) if failed else size
+
     def settings_on_disk(self, opened: Opened) -> tuple[int, dict[str, Any] | None]:
         """Up to which byte of a segment the mark knows whether it tells a change of settings, and that change."""
         if opened.content is not self._active:
