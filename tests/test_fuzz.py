@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
-INPUTS = {"segment": 100, "reading": 80, "opening": 150, "event": 400, "filters": 600, "command": 500}
+INPUTS = {"segment": 50, "reading": 50, "opening": 100, "event": 400, "filters": 500, "command": 400}
 """How many mutated inputs each target gets, beside its seeds."""
 
 
