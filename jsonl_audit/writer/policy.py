@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from errno import ETIMEDOUT
 from typing import TypeVar
 
 from jsonl_audit.errors import AuditError, ClosedError, LogError, StorageError, SyncError
@@ -41,7 +42,7 @@ DELAYED_FROM = 1.0
 """Seconds: an event that waited longer counts as delayed."""
 
 _Result = TypeVar("_Result")
-_WAITED: tuple[type[AuditError], str, int | None] = (StorageError, "others came first, and took too long", None)
+_WAITED: tuple[type[AuditError], str, int | None] = StorageError, "others came first, and took too long", ETIMEDOUT
 
 
 class Policy:
@@ -136,8 +137,9 @@ class Policy:
             self.trouble = True
             self._in_order(lambda: self._recover(all_of_it=True))
             if self.trouble:
-                self._note(f"events left in a spill log cannot be brought in yet; later ones wait: {self.last_error}")
-                self._appender.notes.tell()
+                notes = self._appender.notes
+                notes.add(f"events left in a spill log cannot be brought in yet; later ones wait: {self.last_error}")
+                notes.tell()
                 self._background.wake()
 
     def look_again(self) -> None:
@@ -323,13 +325,10 @@ class Policy:
                 "drop": "events are dropped, and counted, until the log can be written again",
                 "spill": "events are held elsewhere until the log can be written again",
             }[self.mode]
-            self._note(f"{what}: {error.message}")
+            self._appender.notes.add(f"{what}: {error.message}")
         self._way = type(error), error.message, error.errno
         self.trouble = True
         self._background.wake()
-
-    def _note(self, note: str) -> None:
-        self._appender.notes.add(note)
 
     # -- setting things right
 
