@@ -66,7 +66,10 @@ class Content:
 
     def first_line(self) -> bytes:
         """The first line, LF included if it has one."""
-        return first_line(self.fd)
+        try:
+            return first_line(self.fd)
+        except OSError as error:
+            raise StorageError.of(error, "cannot be read at byte 0", self.path) from error
 
     def header(self) -> Header:
         """The header in the first line.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import random
 import shutil
@@ -12,12 +13,13 @@ from typing import Any
 
 import orjson
 import pytest
+from disk import Calls
 from hypothesis import given
 from hypothesis import strategies as st
 from logs import START, Log, build
 from reads import STEPS, seqs, written
 
-from jsonl_audit import AuditError, AuditLog, QueryError, WrongLogError, instants, query, record, tail
+from jsonl_audit import AuditError, AuditLog, QueryError, StorageError, WrongLogError, instants, query, record, tail
 from jsonl_audit.reader import query_lines
 
 
@@ -28,6 +30,15 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Log:
 
 
 # -- what comes back
+
+
+@pytest.mark.parametrize("name", ["close", "list_directory", "open_read", "read", "stat"])
+def test_where_a_call_fails_all_comes_back_or_a_storage_error(log_dir: Path, calls: Calls, name: str) -> None:
+    log = build(log_dir, segments=3, events=2)
+    for nth in range(1, 20):
+        calls.fail(name, nth)
+        with contextlib.suppress(StorageError):
+            assert seqs(log.active) == list(range(1, 10))
 
 
 @pytest.mark.parametrize("max_bytes", [64 * 1024, 100 * 2**20])
