@@ -175,6 +175,13 @@ WHICH = st.integers(0, 3)
 PARTS = st.sampled_from([0.0, 0.02, 0.5, 0.98, 1.0])
 LOTS = st.integers(0, 2**20)
 NTH = st.integers(1, 12)
+READ_FAULTS = st.builds(
+    Fault,
+    st.sampled_from(["close", "list_directory", "open_read", "read", "stat"]),
+    st.integers(1, 8),
+    st.sampled_from([errno.EIO, errno.EINTR, errno.EMFILE]),
+    st.just(0.0),
+)
 MISHAPS = st.one_of(
     st.none(),
     st.none(),
@@ -454,6 +461,25 @@ class Machine(RuleBasedStateMachine):
         assert ("purged-prefix" in kinds) == (here[0]["seq"] > 1)
         if full:
             assert ("clock-clamped" in kinds) == any("clock" in record for record in here)
+
+    @rule(fault=READ_FAULTS, how=st.sampled_from(["query", "tail", "verify"]))
+    @precondition(lambda self: self.model.records)
+    def read_where_a_call_fails(self, fault: Fault, how: str) -> None:
+        """What is shown is right, or an error says that it cannot be read."""
+        here = self.model.here
+        try:
+            with fault.within(self.mount):
+                if how == "query":
+                    assert list(query(LOG, control=True)) == here
+                elif how == "tail":
+                    assert tail(LOG, 3, control=True) == here[-3:]
+                else:
+                    report = verify(LOG, full=True)
+                    assert report.verdict == "intact" or (self.untidy and report.verdict == "torn"), str(report)
+                    assert report.last_seq == self.model.last
+        except StorageError:
+            if not fault.happened:
+                raise
 
     @rule(n=st.integers(0, 4), filters=FILTERS)
     @precondition(lambda self: len(self.followers) < 3)
