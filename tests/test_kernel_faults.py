@@ -13,7 +13,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import socket
@@ -32,7 +31,11 @@ from sharers import ended, start
 from jsonl_audit import AuditError, AuditLog, Receipt, verify
 from jsonl_audit.writer import tip
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 ERRORS = {
     "fchmod": ("EPERM", "EIO"),
@@ -218,6 +221,8 @@ def begun(disk: Disk, workload: Workload, limit: int | None = None) -> Iterator[
         its.recv(1)
         told, before = Told(its), _descriptors()
         if limit is not None:
+            import resource  # only where there is fork
+
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         workload.run(disk, told, **workload.how(disk))
         told.say("descriptors", before, _descriptors())
