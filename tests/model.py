@@ -212,6 +212,8 @@ def committed(files: Mapping[str, bytes], name: str, seen: list[Record]) -> None
     count: a crash, or a failed call, left it.
     """
     contents = {sealed: files[sealed] for sealed in sealed_names(files, name)}
+    for sealed in [each for each in contents if f"{each}.gz" in contents]:  # the power was cut while it was packed
+        del contents[f"{sealed}.gz"]
     active = name if files.get(name) else f"{name}.next"
     if not seen:
         return

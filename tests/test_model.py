@@ -8,6 +8,7 @@ read back without the code under test and compared with the list (tests/model.py
 from __future__ import annotations
 
 import errno
+import gzip
 import logging
 import os
 import random
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from disk import sealed_names
 from hypothesis import note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -89,6 +91,11 @@ class Clock:
     def _monotonic(self) -> int:
         self.steady += 7_300
         return self.steady
+
+
+def unpacked(name: str, data: bytes) -> bytes:
+    """What a file holds, compressed or not."""
+    return gzip.decompress(data) if name.endswith(".gz") else data
 
 
 @dataclass
@@ -387,6 +394,18 @@ class Machine(RuleBasedStateMachine):
         """Or let time pass."""
         self.clock.step(seconds)
 
+    @rule(which=WHICH)
+    @precondition(lambda self: self.model.records)
+    def pack(self, which: int) -> None:
+        """Somebody compresses a sealed segment."""
+        disk = self.mount.disk
+        files = disk.files(FOLDER)
+        plain = [name for name in sealed_names(files, NAME) if not name.endswith(".gz")]
+        if plain:
+            name = plain[which % len(plain)]
+            disk.put_file(f"{FOLDER}/{name}.gz", gzip.compress(files[name], mtime=0))
+            disk.unlink(f"{FOLDER}/{name}")
+
     # -- reading
 
     @invariant()
@@ -617,7 +636,8 @@ class Machine(RuleBasedStateMachine):
             if "no such log" not in error.message:
                 raise
             seen = []
-        committed(self.mount.disk.files(FOLDER), NAME, seen)
+        files = self.mount.disk.files(FOLDER)
+        committed({name: unpacked(name, data) for name, data in files.items()}, NAME, seen)
         while self.removed:
             self.model.purged(self.removed.pop())
         last = self.model.last
@@ -673,7 +693,8 @@ def removed(mount: Mount, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     unlink = storage.unlink
 
     def keeping(path: str) -> None:
-        contents.append(mount.disk.files(FOLDER).get(os.path.basename(path), b""))
+        name = os.path.basename(path)
+        contents.append(unpacked(name, mount.disk.files(FOLDER).get(name, b"")))
         unlink(path)
 
     monkeypatch.setattr(storage, "unlink", keeping)
