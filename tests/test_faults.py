@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 from disk import CHANGING, Calls, Disk, another_boot, chain
+from mishaps import Fault
+from simdisk import Mount, SimDisk, edges
+from workloads import LOG
 
 from jsonl_audit import AuditError, AuditLog, Receipt, SealError, StorageError, SyncError, WriteError, storage, verify
 from jsonl_audit.writer import tip
@@ -788,3 +791,19 @@ def test_the_mark_that_cannot_be_written_fails_no_commit(disk: Disk, calls: Call
         log.append("t")
     assert len(chain(disk).events) == 3
     assert json.loads(disk.lines()[0])["details"]["segment"] == 2
+
+
+def test_a_next_segment_whose_sync_failed_is_never_put_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second sync would say that all is well, and a power cut could leave an active file without a header."""
+    mount = Mount(monkeypatch)
+    with pytest.raises(StorageError), Fault("sync", 1, errno.EIO, 0).within(mount):
+        AuditLog(LOG)
+    moments: list[SimDisk] = []
+    disk = mount.disk
+    disk.watch = lambda _: moments.append(disk.copy())
+    AuditLog(LOG).close()
+    disk.watch = None
+    for moment in moments:
+        for mount.disk in moment.power_cuts(sizes=edges, limit=40, chance=random.Random(1)):
+            AuditLog(LOG).close()
+            assert verify(LOG).verdict == "intact"

@@ -13,6 +13,7 @@ goes on from the newest sealed one. The first segment of a log is made by 2, 5 a
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from typing import Any
@@ -89,6 +90,8 @@ def first_segment(now: int, settings: dict[str, Any] | None, *, active_missing: 
 def write_next(names: Names, successor: Successor, mode: int) -> None:
     """Step 2. A `.next` that holds records behind its header is never overwritten.
 
+    One whose sync failed is removed: whoever found it whole, and synced it again, would hear that all is well.
+
     Raises OSError; then the active file is as it was.
     """
     if storage.exists(names.next) and _holds_more(names.next):
@@ -99,6 +102,10 @@ def write_next(names: Names, successor: Successor, mode: int) -> None:
     try:
         storage.write(fd, successor.line)
         storage.sync(fd)
+    except OSError:
+        with contextlib.suppress(OSError):
+            storage.unlink(names.next)
+        raise
     finally:
         storage.let_go(fd)
     storage.sync_directory(names.directory)
