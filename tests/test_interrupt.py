@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ from disk import Disk, chain
 
 from jsonl_audit import Receipt, WriteError, storage, verify
 from jsonl_audit.record import encode
-from jsonl_audit.writer import active, group
+from jsonl_audit.writer import active, group, lock, tip
 
 pytestmark = [
     pytest.mark.usefixtures("quick_disk"),
@@ -224,3 +225,24 @@ def test_the_first_append_after_a_sync_in_the_background_may_be_interrupted_anyw
             log.append("t")
     assert nth > 20
     assert verify(disk.path, full=True).verdict == "intact"
+
+
+@pytest.mark.parametrize("name", ["_drop", "release"])
+def test_a_close_that_was_interrupted_keeps_nobody_out(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    owner: Any = lock.Lock if name == "release" else tip.Tip
+    log = disk.open()
+    log.append("t", n=0)
+
+    def interrupted(_: Any) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(owner, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        log.close()
+    del log
+    gc.collect()
+    with disk.open(lock_timeout=0) as again:
+        again.append("t", n=1)

@@ -358,6 +358,8 @@ class Appender:
         return active.first_seq if active is not None else 0
 
     def __del__(self) -> None:
-        if not self.closed:
-            with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):
+            if not self.closed:
                 self.close()
+            else:  # an interrupt may have come before the lock was given back
+                self._tip.let_go()

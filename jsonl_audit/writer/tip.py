@@ -112,8 +112,10 @@ class Tip:
 
     def let_go(self) -> None:
         """Gives the file and the lock back."""
-        self._drop()
-        self.lock.release()
+        try:
+            self._drop()
+        finally:  # whatever interrupts it: others must not be kept out for ever
+            self.lock.release()
 
     def forked(self) -> None:
         """`let_go` in a child, which leaves the lock to the parent; the next commit opens the log anew."""
@@ -147,9 +149,8 @@ class Tip:
                     self.records += len(receipts)
                 self._handed = False
                 self.records -= 1
-                made.clear()
-                times.clear()
-                under_way.clear()
+                for done in (made, times, under_way):
+                    done.clear()
 
         try:
             self._handed = False
