@@ -246,3 +246,28 @@ def test_a_close_that_was_interrupted_keeps_nobody_out(
     gc.collect()
     with disk.open(lock_timeout=0) as again:
         again.append("t", n=1)
+
+
+def test_the_walk_of_a_reopened_segment_may_be_interrupted_anywhere(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tip, "SLICE", 700)
+    nth, interrupted = 0, True
+    while interrupted:
+        nth += 1
+        with disk.open() as log:
+            for _ in range(8):
+                log.append("t")
+        with disk.open() as log:
+            try:
+                with Interrupt(nth) as interrupt:
+                    log.append("t")
+            except KeyboardInterrupt:
+                pass
+            interrupted = interrupt.came
+            log.append("t")
+            log.rotate()
+    assert nth > 30
+    report = verify(disk.path, full=True)
+    assert report.verdict == "intact", report.text()
+    assert not any(chain(disk).damage)

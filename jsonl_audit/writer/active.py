@@ -130,12 +130,12 @@ class Active:
         self.hasher = walk.hasher()
         self.purged(walk.floor)
         self.tells(walk.settings)
-        self.walk = None
         if walk.time is not None:
             self.low, self.high = walk.time
             self.timed = walk.timed
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
+        self.walk = None  # last: an interrupt before has it done again
 
     def others_wrote(self, size: int, last: Link) -> None:
         """Says that another process put lines of so many bytes behind the last one; `last` is the link of the last.
@@ -270,7 +270,11 @@ class Active:
         """Walks on without coming to an end: others append to the segment too. Raises OSError."""
         end = self.size if budget is None else min(self.size, walk.pos + budget)
         while walk.pos < end and (data := storage.read(self.fd, walk.pos, min(WINDOW, end - walk.pos))):
-            walk.feed(data)
+            try:
+                walk.feed(data)
+            except BaseException:  # interrupted: nobody knows which of the lines it has seen
+                self.walk_anew()
+                raise
 
     def walk_on(self, budget: int, notes: Notes) -> bool:
         """`catch_up` beside a commit, which it never fails; True if that came to its end and found damage."""
