@@ -110,10 +110,10 @@ def seal(
                 "writer/rotate.py",
                 """        storage.write(fd, successor.line)
         storage.sync(fd)
-    finally:
+    except OSError:
 """,
                 """        storage.sync(fd)
-    finally:
+    except OSError:
 """,
             ),
             (

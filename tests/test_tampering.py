@@ -268,11 +268,14 @@ def hidden(matrix: Matrix, files: Files, report: Report) -> bool:
         return False
     here = {name: data for name, data in files.items() if matrix.log.names.stamp_of(name) or name == matrix.path.name}
     told = {finding.segment for finding in report.findings}
+    copies = {note.segment for note in report.notes if note.kind == "older-copy"}
     were = [matrix.files[name] for name in matrix.names]
     newest = max(map(_begins, here.values()), default=0)
     for name, data in here.items():
-        pieceless = data[: data.rfind(b"\n") + 1]  # a copy of what is whole elsewhere may end torn
-        copy = any(was.startswith(pieceless if was in here.values() else data) for was in were)
+        if name in copies:  # a copy may end torn as the segment itself may: with a piece, or a lost block
+            data = data.partition(b"\0")[0]
+            data = data[: data.rfind(b"\n") + 1]
+        copy = any(was.startswith(data) for was in were)
         own_end = _begins(data) == newest and any(_own_end(data, was) for was in were)
         if name not in told and not copy and not own_end:
             return True
