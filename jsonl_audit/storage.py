@@ -261,20 +261,22 @@ def make_directory(path: str) -> None:
             continue
         if not _WINDOWS:
             os.chmod(directory, 0o700)
-        with contextlib.suppress(OSError):  # a parent that may not be read can still be written
-            sync_directory(os.path.dirname(directory) or ".")
+        _sync_name(directory)
 
 
 def sync_above(path: str) -> None:
-    """Returns when the names of the directories on the way to `path` are on the disk, as far as they can be synced.
+    """Returns when the names on the way to `path` are on the disk: whoever made them may have been stopped before."""
+    while path != (above := os.path.dirname(path)):
+        _sync_name(path)
+        path = above
 
-    Whoever made them may have been stopped before it came to that.
-    """
-    above = os.path.dirname(path)
-    while above != path:
-        with contextlib.suppress(OSError):  # a parent that may not be read can still be written
-            sync_directory(above)
-        path, above = above, os.path.dirname(above)
+
+def _sync_name(path: str) -> None:
+    try:
+        sync_directory(os.path.dirname(path) or ".")
+    except OSError as error:  # a directory that may not be read, or has no syncs, keeps nobody from writing below it
+        if error.errno not in (*_UNSUPPORTED, errno.EPERM, errno.EROFS):
+            raise
 
 
 def open_lock(path: str, mode: int = 0o600) -> int:
@@ -311,11 +313,7 @@ def lock_again(fd: int) -> bool:
 
 def let_others_run() -> None:
     """Gives the processor to whoever waits for it."""
-    getattr(os, "sched_yield", _nothing)()
-
-
-def _nothing() -> None:
-    """Where the system has no such call."""
+    getattr(os, "sched_yield", bool)()
 
 
 def wait_for_lock(fd: int) -> None:

@@ -15,7 +15,7 @@ from simdisk import ROOT, Mount
 
 from jsonl_audit import AuditError, AuditLog, Receipt
 
-__all__ = ["FOLDER", "LOG", "SHORT", "SPILL", "WORKLOADS", "Told", "Workload", "opened"]
+__all__ = ["FOLDER", "LATE", "LOG", "SHORT", "SPILL", "WORKLOADS", "Told", "Workload", "opened"]
 
 FOLDER = f"{ROOT}/var/log"
 LOG = f"{FOLDER}/audit.jsonl"
@@ -205,6 +205,28 @@ def _background(_: Mount, told: Told) -> None:
     told.ask(log.close)
 
 
+def _while_syncing(mount: Mount, told: Told) -> None:
+    """An event comes in while a sync runs in the background: too late for that one, whatever the mark then says."""
+    log = opened(fsync="interval")
+    for _ in range(4):
+        told.give(log)
+        before, late = len(told.receipts), [True]
+
+        def fault(name: str, args: tuple[Any, ...], go_on: Callable[[], Any], late: list[bool] = late) -> Any:
+            result = go_on()
+            if name == "sync" and late:
+                late.clear()
+                told.give(log, text=300)
+            return result
+
+        mount.fault = fault
+        log._appender.sync_in_background()
+        mount.fault = None
+        told.must = before
+    told.give(log)
+    told.ask(log.close)
+
+
 def _some(mount: Mount, told: Told) -> None:
     with opened() as log:
         for _ in range(3):
@@ -311,6 +333,7 @@ SHORT = [
     Workload("a batch", _one(2, 10), _some),
     Workload("a seal", _one_seal, _some),
 ]
+LATE = Workload("an event while a sync runs", _while_syncing)
 WORKLOADS = [
     Workload("create", _create),
     Workload("create in folders that are not synced", _create, _folders, cached=True),

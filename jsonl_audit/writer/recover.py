@@ -59,11 +59,7 @@ def open_log(
     if _has_content(names.path):
         return _existing(names, mark, disk, sealed, notes, mode, now)
     if place.next_fits(names, sealed):
-        fd = storage.open_append(names.next)
-        try:
-            storage.sync(fd)  # whoever wrote it may have been stopped before that
-        finally:
-            storage.close(fd)
+        rotate.renew_next(names, mode)
         rotate.put_in_place(names)
         storage.sync_directory(names.directory)
         notes.append("a sealing that a crash interrupted was completed")

@@ -25,7 +25,17 @@ from jsonl_audit.segment import Floor, Header, Names, Previous, first_line, head
 from jsonl_audit.writer.active import Active
 from jsonl_audit.writer.chain import CLAMP_NOTED
 
-__all__ = ["Successor", "begin", "first_segment", "move_aside", "put_in_place", "resume", "seal", "write_next"]
+__all__ = [
+    "Successor",
+    "begin",
+    "first_segment",
+    "move_aside",
+    "put_in_place",
+    "renew_next",
+    "resume",
+    "seal",
+    "write_next",
+]
 
 WRITER = "jsonl-audit/1"
 """What a header says wrote it: the program and the version of its format."""
@@ -167,6 +177,20 @@ def seal(
             f"the segment could not be sealed: {error.strerror}", path=path_of(error, names.path), errno=error.errno
         ) from error
     return os.path.join(names.directory, previous.name), successor
+
+
+def renew_next(names: Names, mode: int) -> None:
+    """Has the header in a `.next` that was found on the disk, for certain. Raises OSError.
+
+    Whoever wrote it may have been stopped before it was synced, or told that it could not be: then the system takes it
+    for synced. So the same bytes are written once more.
+    """
+    fd = storage.open_lock(names.next, mode)  # no append: it is written over
+    try:
+        storage.overwrite(fd, 0, first_line(fd))
+        storage.sync(fd)
+    finally:
+        storage.let_go(fd)
 
 
 def put_in_place(names: Names) -> None:
