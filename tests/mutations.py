@@ -195,6 +195,65 @@ def seal(
         ),
         ("test_shared.py::test_the_mark_never_goes_back",),
     ),
+    fault(
+        "the system is not asked to sync a file",
+        "an acknowledged record survives a power cut",
+        "storage.py",
+        """    getattr(os, "fdatasync", os.fsync)(fd)
+""",
+        """    os.fstat(fd)
+""",
+        "test_storage.py::test_a_sync_asks_the_system_for_one_of_that_very_file",
+    ),
+    fault(
+        "the system is not asked to sync a folder",
+        "an acknowledged record survives a power cut, its name too",
+        "storage.py",
+        """        else:
+            os.fsync(fd)
+    finally:""",
+        """    finally:""",
+        "test_storage.py::test_a_sync_of_names_asks_the_system_for_one_of_the_directory",
+    ),
+    fault(
+        "folders above a new log not synced",
+        "an acknowledged record survives a power cut, whoever made its folder",
+        "writer/recover.py",
+        """    storage.sync_above(names.directory)
+""",
+        "",
+        f"{CUTS}[create in folders that are not synced]",
+    ),
+    fault(
+        "a sync in the background vouches for what came while it ran",
+        "what a mark says is on the disk",
+        "writer/appender.py",
+        """        with self._turn.lock:
+            if tip.active is not active or tip.disk.failed:""",
+        """        size, head = active.size, active.head
+        with self._turn.lock:
+            if tip.active is not active or tip.disk.failed:""",
+        f"{CUTS}[an event while a sync runs]",
+    ),
+    fault(
+        "a next segment that was found not written once more",
+        "a file whose sync failed is never synced again",
+        "writer/recover.py",
+        """        rotate.renew_next(names, mode)
+""",
+        "",
+        "test_recover.py::test_a_next_segment_is_synced_before_it_is_put_in_place",
+    ),
+    fault(
+        "a torn file not synced before it is sealed",
+        "a header vouches for what is on the disk",
+        "writer/recover.py",
+        """                    disk.must_sync(active)
+                opening = _seal_as_it_is(""",
+        """                    pass
+                opening = _seal_as_it_is(""",
+        f"{CUTS}[after a kill within a write]",
+    ),
     # -- failures
     fault(
         "failed sync tried again",

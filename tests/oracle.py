@@ -31,13 +31,17 @@ def judge(
       what the log itself says that it lost, where that may be
     - what is there was given, each once, and `in_order`; of a batch all or none
     - one first segment, and for each crash at most one torn end
+    - no byte that was there is changed or cut off
     """
+    before = disk.files(FOLDER)
     mount.disk = disk
     said = _said()
     assert said in ("intact", "torn", "nothing"), f"before opening: {said}"
     with opened(**{"fsync": "never", **workload.options}) as log:  # which needs no thread
         last = log.append("last", n=-1)
-    found = chain_of(disk.files(FOLDER), "audit.jsonl")
+    after = disk.files(FOLDER)
+    found = chain_of(after, "audit.jsonl")
+    _unchanged(before, after, found)
     assert not any(found.damage), found.damage
     torn = [each for each in found.torn if each]
     assert len(torn) <= workload.torn + crashes, f"{len(torn)} torn ends: {torn}"
@@ -53,6 +57,15 @@ def judge(
     again = _said()
     assert again == "intact", f"after opening: {again}"
     return found
+
+
+def _unchanged(before: dict[str, bytes], after: dict[str, bytes], found: Chain) -> None:
+    """Each segment is still there, under whatever name, or was let go with all that it holds."""
+    first = found.records[0]["seq"]
+    for name, data in before.items():
+        if name.endswith((".lock", ".next")) or any(other.startswith(data) for other in after.values()):
+            continue
+        assert int(data[data.index(b":") + 1 : data.index(b",")]) < first, f"{name} is not what it was"
 
 
 def _said() -> str:

@@ -678,6 +678,23 @@ def test_a_log_whose_process_died_in_this_boot_is_read_from_the_mark_on(
         assert calls.bytes_read < 2_500_000
 
 
+def test_after_another_boot_the_whole_segment_is_looked_at(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the disk did to it meanwhile must not come under a digest unseen."""
+    log = disk.open(fsync="interval", sync_interval=3600)
+    for n in range(3):
+        log.append("t", n=n)
+    log.flush()
+    log.append("t", n=3)  # behind the mark: this is no file that was closed
+    copy = disk.copy(tmp_path / "copy")
+    log.close()
+    copy.flip(len(copy.lines()[0]) + 200)
+    with another_boot(monkeypatch):
+        copy.open().close()
+    assert chain(copy).damage != [[]]
+
+
 def test_many_sealed_segments_are_not_read(disk: Disk, calls: Calls) -> None:
     disk.make(*[1] * 60)
     calls.clear()

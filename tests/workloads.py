@@ -246,6 +246,14 @@ def _killed(mode: str) -> Callable[[Mount, Told], None]:
     return before
 
 
+def _killed_within(mount: Mount, told: Told) -> None:
+    """A writer was killed in the middle of a write, and nothing of what it wrote was synced."""
+    _killed("never")(mount, told)
+    fd = mount.disk.open_append(LOG)
+    mount.disk.write(fd, b'{"seq":9,"ts":"2026-')
+    mount.disk.close(fd)
+
+
 def _torn(tail: bytes) -> Callable[[Mount, Told], None]:
     def before(mount: Mount, told: Told) -> None:
         _some(mount, told)
@@ -344,6 +352,7 @@ WORKLOADS = [
     Workload("synced in the background", _background),
     Workload("reopen", _recover, _some),
     *(Workload(f"after a kill, {mode}", _recover, _killed(mode), cached=True) for mode in ("always", "never")),
+    Workload("after a kill within a write", _recover, _killed_within, cached=True, torn=1),
     Workload("recover a piece", _recover, _torn(b'{"seq":5,"ts":"2026-'), torn=1),
     Workload("recover a hole", _recover, _torn(bytes(700)), torn=1),
     Workload("purge", _purge, _segments),
