@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit import record
 from jsonl_audit.context import bound, joined
-from jsonl_audit.errors import EventError
+from jsonl_audit.errors import AuditError, EventError
 from jsonl_audit.segment import Names
 from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.arrears import Arrears
@@ -132,13 +133,18 @@ class AuditLog:
         settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count, told)
         names = Names.of(path)
         self._appender = Appender(names, settings)
-        arrears = Arrears(self._appender, SpillPlace(names, spill_path) if spills else None, _lines)
-        self._policy = Policy(self._appender, on_error, error_timeout, arrears)
-        if levels:
-            self._policy.space = Space(self._appender, levels, on_space, self._policy.restrict)
-            self._policy.space.begin()
-        if spills:
-            self._policy.take_over()
+        try:
+            arrears = Arrears(self._appender, SpillPlace(names, spill_path) if spills else None, _lines)
+            self._policy = Policy(self._appender, on_error, error_timeout, arrears)
+            if levels:
+                self._policy.space = Space(self._appender, levels, on_space, self._policy.restrict)
+                self._policy.space.begin()
+            if spills:
+                self._policy.take_over()
+        except BaseException:  # nobody has this log who could close it
+            with suppress(AuditError):
+                self._appender.close()
+            raise
 
     @property
     def path(self) -> str:

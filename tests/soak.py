@@ -608,8 +608,8 @@ def main() -> int:
             folder, seconds=60 * given.minutes, writers=given.writers, disk_mb=given.disk_mb, seed=seed,
             simulated=simulated, say=_progress(), over=lambda: bool(told),
         )  # fmt: skip
-    except (Trouble, AssertionError) as error:
-        print(f"\nWRONG, seed {seed}: {error}{WHERE.format(folder=folder, seed=seed)}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it may not be
+        print(f"\nWRONG, seed {seed}: {type(error).__name__}: {error}{WHERE.format(folder=folder, seed=seed)}", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
     print(json.dumps(figures) if given.json else report(figures))

@@ -271,3 +271,16 @@ def test_the_walk_of_a_reopened_segment_may_be_interrupted_anywhere(
     report = verify(disk.path, full=True)
     assert report.verdict == "intact", report.text()
     assert not any(chain(disk).damage)
+
+
+def test_opening_that_is_interrupted_when_the_lock_is_taken_keeps_nobody_out(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jsonl_audit.writer.policy.Policy.take_over", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        disk.open(on_error="spill")
+    disk.open(lock_timeout=0).close()
+    assert caught.tb is not None, "which knows the log that nobody has"
