@@ -609,7 +609,8 @@ def main() -> int:
             simulated=simulated, say=_progress(), over=lambda: bool(told),
         )  # fmt: skip
     except Exception as error:  # noqa: BLE001 - whatever it is, it may not be
-        print(f"\nWRONG, seed {seed}: {type(error).__name__}: {error}{WHERE.format(folder=folder, seed=seed)}", file=sys.stderr)
+        where = WHERE.format(folder=folder, seed=seed)
+        print(f"\nWRONG, seed {seed}: {type(error).__name__}: {error}{where}", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
     print(json.dumps(figures) if given.json else report(figures))
