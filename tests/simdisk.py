@@ -37,6 +37,7 @@ ROOT = "/simulated"
 """Every path under it leads to the simulated disk; nothing of that name is on a real one."""
 SECTOR = 512
 _FIRST_FD = 1 << 20
+_fds = itertools.count(_FIRST_FD)  # none twice, on whatever disk: what is collected late must not close another's
 
 Fault = Callable[[str, tuple[Any, ...], Callable[[], Any]], Any]
 """Stands before each call: gets its name, its arguments and how to go on; may raise before, after, or instead of it."""
@@ -131,7 +132,6 @@ class SimDisk:
         self._given_up: set[int] = set()
         self._to_be_told: list[OpenFile] = []
         self._numbers = itertools.count(2)
-        self._fds = itertools.count(_FIRST_FD)
         self._clock = itertools.count(1_700_000_000)
         self._free = threading.Condition()
 
@@ -225,7 +225,7 @@ class SimDisk:
         number = self.number(path)
         if isinstance(self.nodes[number], Directory):
             raise _error(errno.EISDIR, path)
-        fd = next(self._fds)
+        fd = next(_fds)
         self.open_files[fd] = OpenFile(number, path)
         return fd
 
@@ -248,7 +248,7 @@ class SimDisk:
 
     def duplicate(self, fd: int) -> int:
         self._file(fd)
-        other = next(self._fds)
+        other = next(_fds)
         self.open_files[other] = self.open_files[fd]
         return other
 

@@ -588,7 +588,7 @@ class Machine(RuleBasedStateMachine):
                 with mishap.within(self.mount):
                     did.result = call()
         except (StorageError, LockedError, Died) as error:
-            did.error = error
+            did.error = error.with_traceback(None)  # which holds files open, until it is collected
         except OSError:
             if not beside:
                 raise
