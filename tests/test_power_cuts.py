@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from oracle import judge
 from simdisk import Mount, SimDisk, edges, every_byte
-from workloads import FOLDER, LATE, SHORT, SPILL, WORKLOADS, Told, Workload, opened
+from workloads import FOLDER, LATE, SHORT, SPILL, SPILL_INTERVAL, WORKLOADS, Told, Workload, opened
 
 from jsonl_audit import SealError
 
@@ -51,7 +51,7 @@ def tell(mount: Mount, disk: SimDisk, workload: Workload, what: str, told: Told,
     return {record["n"] for record in found.events}
 
 
-@pytest.mark.parametrize("workload", [*WORKLOADS, LATE], ids=lambda workload: workload.name)
+@pytest.mark.parametrize("workload", [*WORKLOADS, LATE, SPILL_INTERVAL], ids=lambda workload: workload.name)
 def test_the_power_cut_at_any_moment(
     mount: Mount, workload: Workload, long: bool, tried: Callable[[str, int], None]
 ) -> None:

@@ -15,7 +15,7 @@ from simdisk import ROOT, Mount
 
 from jsonl_audit import AuditError, AuditLog, Receipt
 
-__all__ = ["FOLDER", "LATE", "LOG", "SHORT", "SPILL", "WORKLOADS", "Told", "Workload", "opened"]
+__all__ = ["FOLDER", "LATE", "LOG", "SHORT", "SPILL", "SPILL_INTERVAL", "WORKLOADS", "Told", "Workload", "opened"]
 
 FOLDER = f"{ROOT}/var/log"
 LOG = f"{FOLDER}/audit.jsonl"
@@ -287,22 +287,26 @@ def _purge(_: Mount, told: Told) -> None:
     told.ask(log.close)
 
 
-def _spill(mount: Mount, told: Told) -> None:
-    log = opened(on_error="spill", spill_path=SPILL)
-    told.give(log, always=True)
-    mount.disk.full.add(FOLDER)
-    told.give(log, always=True)
-    told.give(log, 2, always=True)
-    mount.disk.full.clear()
-    told.give(log, always=True)
-    told.give(log, always=True)
-    mount.disk.full.add(FOLDER)
-    told.give(log, always=True)
-    told.ask(log.close, promises=False)
-    mount.disk.full.clear()
-    log = opened(on_error="spill", spill_path=SPILL)
-    told.give(log, always=True)
-    told.ask(log.close)
+def _spill(mode: str) -> Callable[[Mount, Told], None]:
+    def run(mount: Mount, told: Told) -> None:
+        always = mode == "always"
+        log = opened(on_error="spill", spill_path=SPILL, fsync=mode)
+        told.give(log, always=always)
+        mount.disk.full.add(FOLDER)
+        told.give(log, always=always)
+        told.give(log, 2, always=always)
+        mount.disk.full.clear()
+        told.give(log, always=always)
+        told.give(log, always=always)
+        mount.disk.full.add(FOLDER)
+        told.give(log, always=always)
+        told.ask(log.close, promises=False)
+        mount.disk.full.clear()
+        log = opened(on_error="spill", spill_path=SPILL, fsync=mode)
+        told.give(log, always=always)
+        told.ask(log.close, promises=mode != "never")
+
+    return run
 
 
 def _shared(modes: tuple[str, str]) -> Callable[[Mount, Told], None]:
@@ -342,6 +346,7 @@ SHORT = [
     Workload("a seal", _one_seal, _some),
 ]
 LATE = Workload("an event while a sync runs", _while_syncing)
+SPILL_INTERVAL = Workload("spill interval", _spill("interval"), options={"on_error": "spill", "spill_path": SPILL})
 WORKLOADS = [
     Workload("create", _create),
     Workload("create in folders that are not synced", _create, _folders, cached=True),
@@ -356,7 +361,7 @@ WORKLOADS = [
     Workload("recover a piece", _recover, _torn(b'{"seq":5,"ts":"2026-'), torn=1),
     Workload("recover a hole", _recover, _torn(bytes(700)), torn=1),
     Workload("purge", _purge, _segments),
-    Workload("spill", _spill, options={"on_error": "spill", "spill_path": SPILL}),
+    Workload("spill", _spill("always"), options={"on_error": "spill", "spill_path": SPILL}),
     Workload("shared always", _shared(("always", "always"))),
     Workload("shared always and never", _shared(("always", "never"))),
 ]
