@@ -80,13 +80,12 @@ class Mark:
             mark = cls(**found)
         except (ValueError, KeyError, TypeError):
             return None
-        numbers = (mark.segment, mark.synced, mark.acknowledged, device, inode)
-        texts = (mark.boot, mark.log, mark.hash, mark.fsync)
         if not isinstance(mark.settings, dict | None):
             return None
-        if all(type(n) is int and 0 <= n < 2**62 for n in numbers) and all(type(text) is str for text in texts):
-            return mark
-        return None
+        places = all(type(n) is int and 0 <= n < 2**62 for n in (mark.segment, mark.synced, mark.acknowledged))
+        inode = all(type(n) is int and 0 <= n < 2**64 for n in mark.inode)
+        texts = all(type(text) is str for text in (mark.boot, mark.log, mark.hash, mark.fsync))
+        return mark if places and inode and texts else None
 
 
 def read(path: str) -> Mark | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -284,3 +285,28 @@ def test_opening_that_is_interrupted_when_the_lock_is_taken_keeps_nobody_out(
         disk.open(on_error="spill")
     disk.open(lock_timeout=0).close()
     assert caught.tb is not None, "which knows the log that nobody has"
+
+
+@pytest.mark.parametrize("call", ["append", "append_many"])
+def test_who_was_interrupted_and_is_forgotten_keeps_nobody_out(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Without waiting for the collector: no error holds what its own traceback holds."""
+    gc.disable()
+    try:
+        log = disk.open()
+        real = os.write
+
+        def write(fd: int, data: bytes) -> int:
+            real(fd, bytes(data)[:50])
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", write)
+            with contextlib.suppress(KeyboardInterrupt):
+                log.append("t") if call == "append" else log.append_many([{}, {}])
+        del log
+        with disk.open(lock_timeout=0) as log:
+            log.append("t", n=1)
+    finally:
+        gc.enable()

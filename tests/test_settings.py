@@ -285,7 +285,8 @@ def test_info_shows_them(disk: Disk) -> None:
 def test_a_mark_has_room_for_the_longest_settings_and_leaves_out_what_is_longer() -> None:
     long = {**DEFAULTS, "max_bytes": 2**63 - 1, "line_limit": 2**63 - 1, "backup_count": 2**63 - 1}
     floor = Floor(2**63 - 1, 2**63 - 1, "0" * 64)
-    mark = Mark("b" * 36, "l" * 36, 2**63 - 1, (2**63, 2**63), 2**63 - 1, "0" * 64, floor, True, 2**63 - 1, "interval")
+    most = 2**62 - 1
+    mark = Mark("b" * 36, "l" * 36, most, (2**64 - 1, 2**64 - 1), most, "0" * 64, floor, True, most, "interval")
     for settings, kept in ((long, long), ({"redact": "x" * 900}, None)):
         text = Mark(**{**_members(mark), "settings": settings}).encode()
         assert len(text) == LENGTH

@@ -74,7 +74,8 @@ class Ticket:
         if not isinstance(error, AuditError):
             why = "the log cannot go on" if isinstance(error, OSError) else "the commit was interrupted"
             own = WriteError(f"{why}; the event is not known to be recorded", path=path)
-            own.__cause__ = error
+            # An interrupt's traceback holds all that was under way, this ticket too: it would live on, and the lock.
+            own.__cause__ = error if isinstance(error, Exception) else type(error)(*error.args)
         elif copied:
             own = copy.copy(error)
             own.__cause__, own.__suppress_context__ = error.__cause__, True
@@ -138,7 +139,11 @@ class Committers:
             if turn.notes.untold:
                 turn.notes.tell()
         if ticket.error is not None:
-            raise ticket.error
+            error, ticket.error = ticket.error, None
+            try:
+                raise error
+            finally:
+                del error  # a traceback that holds its own error is there until the collector comes by
         return ticket.receipts
 
     def alone(self) -> bool:
