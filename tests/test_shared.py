@@ -359,7 +359,8 @@ def test_a_bad_end_behind_a_rotation_costs_no_descriptor(disk: Disk) -> None:
             disk.grow(b'{"seq":')
             before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
             one.last_seq  # noqa: B018 - asking is what is tested
-            assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
+            # Fewer, where the collector has just come by what an earlier test left.
+            assert (len(os.listdir("/proc/self/fd")) if before else 0) <= before
     assert [event["n"] for event in chain(disk).events] == list(range(15))
 
 
