@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,9 +93,13 @@ def check(path: str | os.PathLike[str], kind: str, options: Mapping[str, Any]) -
     for look in (check_settings, check_policy, thresholds):
         look(**{name: values[name] for name in inspect.signature(look).parameters})
     names = Names.of(path_of(path))
-    if os.path.isdir(names.path):
+    try:
+        mode = os.stat(names.path).st_mode  # asked once: while a segment is sealed, the name is not there for a moment
+    except OSError:
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), names.path)
-    if os.path.exists(names.path) and not os.path.isfile(names.path):
+    if not stat.S_ISREG(mode):
         raise NotALogError("this is a device, a pipe or a socket, not a log", path=names.path)
     try:
         check_foreign(names)
