@@ -31,7 +31,7 @@ import pytest
 
 from jsonl_audit import storage
 
-__all__ = ["ROOT", "SECTOR", "Fault", "Mount", "OpenFile", "SimDisk", "edges", "every_byte", "images"]
+__all__ = ["ROOT", "SECTOR", "Fault", "Mount", "OpenFile", "SimDisk", "Sizes", "edges", "every_byte", "images"]
 
 ROOT = "/simulated"
 """Every path under it leads to the simulated disk; nothing of that name is on a real one."""
@@ -132,7 +132,6 @@ class SimDisk:
         self._given_up: set[int] = set()
         self._to_be_told: list[OpenFile] = []
         self._numbers = itertools.count(2)
-        self._clock = itertools.count(1_700_000_000)
         self._free = threading.Condition()
 
     # -- names

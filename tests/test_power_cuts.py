@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from oracle import judge
-from simdisk import Mount, SimDisk, edges, every_byte
+from simdisk import Mount, SimDisk, Sizes, edges, every_byte
 from workloads import FOLDER, LATE, SHORT, SPILL, SPILL_INTERVAL, WORKLOADS, Told, Workload, opened
 
 from jsonl_audit import SealError
@@ -51,19 +51,24 @@ def tell(mount: Mount, disk: SimDisk, workload: Workload, what: str, told: Told,
     return {record["n"] for record in found.events}
 
 
-@pytest.mark.parametrize("workload", [*WORKLOADS, LATE, SPILL_INTERVAL], ids=lambda workload: workload.name)
-def test_the_power_cut_at_any_moment(
-    mount: Mount, workload: Workload, long: bool, tried: Callable[[str, int], None]
-) -> None:
-    chance = random.Random(workload.name)
+def cut_everywhere(mount: Mount, workload: Workload, sizes: Sizes, limit: int, chance: random.Random) -> int:
+    """Cuts the power before each step of a run, and judges each disk that it may leave once; how many there were."""
     seen: set[object] = set()
     for number, (step, disk, told) in enumerate(moments(mount, workload)):
-        for state in disk.power_cuts(sizes=every_byte if long else edges, limit=MANY if long else SOME, chance=chance):
+        for state in disk.power_cuts(sizes=sizes, limit=limit, chance=chance):
             key = state.key(), len(told.receipts), told.must
             if key not in seen:
                 seen.add(key)
                 tell(mount, state, workload, f"power cut before step {number}, {step}", told, told.must)
-    tried("states", len(seen))
+    return len(seen)
+
+
+@pytest.mark.parametrize("workload", [*WORKLOADS, LATE, SPILL_INTERVAL], ids=lambda workload: workload.name)
+def test_the_power_cut_at_any_moment(
+    mount: Mount, workload: Workload, long: bool, tried: Callable[[str, int], None]
+) -> None:
+    sizes, limit = (every_byte, MANY) if long else (edges, SOME)
+    tried("states", cut_everywhere(mount, workload, sizes, limit, random.Random(workload.name)))
 
 
 @pytest.mark.parametrize("workload", SHORT, ids=lambda workload: workload.name)
@@ -71,15 +76,7 @@ def test_every_disk_that_a_power_cut_may_leave_of_a_short_run(
     mount: Mount, workload: Workload, tried: Callable[[str, int], None]
 ) -> None:
     """All of them: every size by the byte, every sector kept, lost or zero, every name."""
-    chance = random.Random(0)
-    seen: set[object] = set()
-    for number, (step, disk, told) in enumerate(moments(mount, workload)):
-        for state in disk.power_cuts(sizes=every_byte, limit=0, chance=chance):
-            key = state.key(), len(told.receipts), told.must
-            if key not in seen:
-                seen.add(key)
-                tell(mount, state, workload, f"power cut before step {number}, {step}", told, told.must)
-    tried("states", len(seen))
+    tried("states", cut_everywhere(mount, workload, every_byte, 0, random.Random(0)))
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
