@@ -41,7 +41,8 @@ def members(record: dict[str, Any]) -> dict[str, Any]:
 def test_options_make_one_event(cli: CommandLine) -> None:
     ended = cli(
         "append", "--type", "exec.denied", "--outcome", "denied", "--level", "warn", "--actor", "u1",
-        "--actor", "role=admin", "--detail", "tool=bash", "--detail", "exit.code:=7", "--set", "task=t1",
+        "--actor", "role=admin", "--target", "type=device", "--target", "d-1",
+        "--detail", "tool=bash", "--detail", "exit.code:=7", "--set", "task=t1",
     )  # fmt: skip
     assert (ended.status, ended.out, ended.err) == (0, b"", "")
     [record] = stored(cli.folder)
@@ -50,6 +51,7 @@ def test_options_make_one_event(cli: CommandLine) -> None:
         "outcome": "denied",
         "level": "warn",
         "actor": {"id": "u1", "role": "admin"},
+        "target": {"type": "device", "id": "d-1"},
         "details": {"tool": "bash", "exit": {"code": 7}},
         "task": "t1",
     }

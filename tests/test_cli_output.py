@@ -62,8 +62,36 @@ def test_short_is_one_line_with_what_matters_first() -> None:
     line = line_of(actor={"role": "dev", "deviceId": "d-1"}, outcome="denied", task="t 1", details={"tool": "bash"})
     [text] = shown("short", line).splitlines()
     assert text.split() == [
-        "2026-11-21T10:11:12.123Z", "7", "exec.denied", "d-1", "denied", "tool=bash", "actor.role=dev", 'task="t', '1"',
+        "2026-11-21T10:11:12.123Z", "7", "exec.denied", "d-1", "(dev)", "denied", "tool=bash", 'task="t', '1"',
     ]  # fmt: skip
+
+
+def test_short_says_who_did_what_to_what_in_words() -> None:
+    line = line_of(
+        actor={"name": "ann", "id": "u1", "role": "admin", "ip": "192.0.2.1"}, outcome="denied", level="warn",
+        target={"type": "device", "id": "d-1", "name": "pixel"}, reason="not hers", task="unknown", schema=1,
+        details={"tries": 2, "log": {"artifact": "9f" * 32, "bytes": 70_000, "name": "log.txt"}},
+        artifacts=[{"artifact": "0" * 64, "bytes": 10}], redacted={"password": 1, "jwt": 1},
+    )  # fmt: skip
+    [text] = shown("short", line).splitlines()
+    assert text.partition(" 7 ")[2] == (
+        "exec.denied            ann (admin)    denied  warn target=device:d-1/pixel "
+        'reason="not hers" tries=2 log="log.txt (68.4 KiB)" actor.id=u1 actor.ip=192.0.2.1 '
+        'artifacts="000000000000 (10 B)" redacted=2'
+    )
+
+
+def test_what_nobody_knows_is_a_dash_or_nothing() -> None:
+    line = line_of(actor={"id": "unknown"}, outcome="unknown", level=None, target="unknown", task="unknown")
+    [text] = shown("short", line).splitlines()
+    assert text.split()[2:] == ["exec.denied", "-", "-"]
+
+
+def test_only_what_looks_like_an_artifact_is_shown_as_one() -> None:
+    assert rest({"details": {"a": {"artifact": "9f", "bytes": 1}, "b": {"artifact": "9f" * 32}}}) == (
+        'a={"artifact":"9f","bytes":1} b={"artifact":"' + "9f" * 32 + '"}'
+    )
+    assert rest({"redacted": "twice"}) == "redacted=twice"
 
 
 def test_short_shows_when_it_happened_rather_than_when_it_was_recorded() -> None:
@@ -127,6 +155,18 @@ def test_a_table_is_aligned_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows[0].split() == ["time", "seq", "type", "actor", "outcome", "details"]
     assert all(width(row) <= 80 for row in rows)
     assert {width(row[: row.index("text=")]) for row in rows[2:]} == {rows[0].index("details")}
+
+
+def test_a_table_has_a_level_column_where_a_record_has_a_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    bare = line_of(actor="u1", details={"command": "make test deploy"})
+    warned = line_of(actor="u2", level="warn", details={"n": 1})
+    assert shown("table", bare).split()[:6] == ["time", "seq", "type", "actor", "outcome", "details"]
+    head, _, first, second = shown("table", bare, warned).splitlines()
+    at = head.index("level")
+    assert (first[at : at + 5].strip(), second[at:].split()) == ("", ["warn", "n=1"])
+    late = shown("table", *[bare] * 200, warned).splitlines()[-1]
+    assert late.endswith("level=warn n=1")
 
 
 def test_a_table_of_nothing_is_nothing() -> None:
@@ -200,8 +240,31 @@ def test_colours_are_there_where_they_are_wanted(
     assert bool(wanted(choice, terminal=terminal)) is expected
 
 
+@pytest.mark.parametrize("name", ["short", "table"])
+def test_a_level_has_its_colour_and_trouble_too(name: str) -> None:
+    def painted(**members: str) -> str:
+        return shown(name, line_of(actor="u1", **members), colours=True)
+
+    assert "\x1b[34minfo" in painted(level="info", outcome="success")
+    assert "\x1b[31m" not in painted(level="info", outcome="success")
+    assert "\x1b[33m\x1b[1mwarn" in painted(level="warn")
+    assert "\x1b[31m\x1b[1merror" in painted(severity="error")
+    assert "\x1b[31mexec.denied" in painted(outcome="denied", level="info")
+    assert "\x1b[3" not in painted(level="of my own", outcome="success")
+
+
+@given(st.sampled_from(["", "warn", "info", "of my own"]), any_text, st.integers(40, 140))
+def test_a_short_line_on_a_terminal_is_never_longer_than_it(level: str, text: str, columns: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        line = line_of(actor=text, level=level, target=text, reason=text)
+        for colours in (False, True):
+            [on_terminal] = shown("short", line, terminal=True, colours=colours).splitlines()
+            assert width(re.sub(r"\x1b\[[0-9;]*m", "", on_terminal)) <= max(columns, 52)
+
+
 def test_colours_add_nothing_but_colour() -> None:
-    line = line_of(actor="u1", outcome="denied", details={"text": "\x1b[32m"})
+    line = line_of(actor="u1", outcome="denied", level="warn", details={"text": "\x1b[32m"})
     for name in ("short", "table"):
         plain, coloured = shown(name, line), shown(name, line, colours=True)
         assert coloured != plain

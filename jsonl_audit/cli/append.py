@@ -27,6 +27,7 @@ EXAMPLES = """\
 \b
 Examples:
   jsonl-audit append --type exec.denied --actor u1 --outcome denied --detail tool=bash
+  jsonl-audit append --type device.revoked --actor ann --target type=device --target id=d-1
   jsonl-audit append --type job.done --actor id=u1 --detail seconds:=12.5 --set task=deploy-7
   zcat events.jsonl.gz | jsonl-audit append audit.jsonl
   zcat cloudtrail.jsonl.gz | jsonl-audit append --type-from eventName --time-from eventTime --wrap
@@ -38,6 +39,7 @@ Examples:
 @path_argument
 @click.option("--type", metavar="NAME", help="What happened: exec.denied. Alone or with others: appends one event.")
 @click.option("--actor", multiple=True, metavar="ID | NAME=VALUE", help="Who: an id, or a member of the actor.")
+@click.option("--target", multiple=True, metavar="ID | NAME=VALUE", help="On what: an id, or a member of the target.")
 @click.option("--outcome", metavar="WORD", help="success, failure, denied, error.")
 @click.option("--level", metavar="WORD", help="info, warn, error.")
 @click.option("--detail", multiple=True, metavar="NAME=VALUE", help="A member of details.")
@@ -68,7 +70,7 @@ def command(path: str | None, **options: Any) -> int:
     """
     writing = {name: options.pop(name) for name in ("fsync", "max_bytes", "line_limit", "lock_timeout")}
     about_lines = [name for name in ("type_from", "time_from", "wrap", "on_bad") if options[name]]
-    of_one = ("actor", "outcome", "level", "detail", "set", "time", "id")
+    of_one = ("actor", "target", "outcome", "level", "detail", "set", "time", "id")
     about_one = [name for name in of_one if options[name] not in (None, ())]
     if about_lines and about_one:
         first, second = (f"--{names[0].replace('_', '-')}" for names in (about_one, about_lines))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import click
 
 __all__ = ["Paint", "wanted"]
 
 _OUTCOMES = {"success": "green", "failure": "yellow", "denied": "red", "error": "red"}
-_LEVELS = {"warn": "yellow", "warning": "yellow", "error": "red", "critical": "red"}
+_LEVELS = {
+    "debug": "bright_black", "info": "blue", "notice": "cyan", "warn": "yellow", "warning": "yellow", "error": "red",
+    "critical": "magenta", "fatal": "magenta",
+}  # fmt: skip
+_LOUD = ("yellow", "red", "magenta")
 
 
 def wanted(choice: str, *, terminal: bool) -> bool:
@@ -41,11 +44,12 @@ class Paint:
         """What matters less."""
         return click.style(text, dim=True) if self.on else text
 
-    def record(self, text: str, record: dict[str, Any]) -> str:
-        """The text of a record in the colour of its outcome, or of its level."""
-        if not self.on:
-            return text
-        colour = _OUTCOMES.get(str(record.get("outcome"))) or _LEVELS.get(str(record.get("level")))
-        if colour is None or colour == "green":  # most records are well: colour is for what is not
-            return text
-        return click.style(text, fg=colour)
+    def level(self, text: str) -> str:
+        """A level, in its own colour."""
+        colour = _LEVELS.get(text.strip().lower())
+        return self(text, colour, bold=colour in _LOUD) if colour else text
+
+    def trouble(self, text: str, outcome: str, level: str) -> str:
+        """What belongs to a record, in the colour of its outcome or level, if not well: colour is for what is not."""
+        colour = _OUTCOMES.get(outcome) or _LEVELS.get(level.lower())
+        return self(text, colour) if colour in _LOUD else text

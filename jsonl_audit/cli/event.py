@@ -15,10 +15,13 @@ __all__ = ["event_of"]
 
 
 def event_of(options: dict[str, Any]) -> dict[str, Any]:
-    """The event that the options say. A dotted name makes objects within objects; an --actor without `=` is its id.
+    """The event that the options say. A dotted name makes objects within objects; an --actor, or --target, without
+    `=` is its id.
 
-    >>> event_of({"type": "exec.denied", "actor": ("u1", "role=admin"), "detail": ("exit.code:=7",), "set": ()})
+    >>> event_of({"type": "exec.denied", "actor": ("u1", "role=admin"), "detail": ("exit.code:=7",)})
     {'type': 'exec.denied', 'actor': {'id': 'u1', 'role': 'admin'}, 'details': {'exit': {'code': 7}}}
+    >>> event_of({"target": ("d-1", "type=device")})
+    {'target': {'id': 'd-1', 'type': 'device'}}
     """
     event: dict[str, Any] = {}
     for name in ("type", "outcome", "level", "time", "id"):
@@ -28,11 +31,12 @@ def event_of(options: dict[str, Any]) -> dict[str, Any]:
         event["time"] = _time(event["time"])
     if "id" in event and UUID.fullmatch(event["id"].lower()) is None:
         raise click.BadParameter(f"{event['id']!r} is no UUID; give other names with --set", param_hint="--id")
-    for word in options["actor"]:
-        _put(event, word if "=" in word else f"id={word}", "--actor", "actor.")
-    for word in options["detail"]:
+    for name in ("actor", "target"):
+        for word in options.get(name, ()):
+            _put(event, word if "=" in word else f"id={word}", f"--{name}", f"{name}.")
+    for word in options.get("detail", ()):
         _put(event, word, "--detail", "details.")
-    for word in options["set"]:
+    for word in options.get("set", ()):
         _put(event, word, "--set")
     return event
 

@@ -8,24 +8,26 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jsonl_audit import record as line_of
 from jsonl_audit.cli.colours import Paint
 from jsonl_audit.cli.streams import Output
-from jsonl_audit.cli.summary import ENGINE, at_path, rest, when, who
+from jsonl_audit.cli.summary import ENGINE, at_path, level, outcome, rest, when, who
 from jsonl_audit.cli.visible import compact, cut, json_on_terminal, padded, visible, width
 
 __all__ = ["FORMS", "Form", "make_form"]
 
 FORMS = ("short", "json", "jsonl", "csv", "table")
 CSV_FIELDS = ("seq", "ts", "time", "id", "type", "outcome", "actor", "details")
-TABLE_FIELDS = ("time", "seq", "type", "actor", "outcome", "details")
+TABLE_FIELDS = ("time", "seq", "type", "actor", "outcome", "level", "details")
 _OTHER = "other"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCREENFUL = 200
 """So many records set the widths of a table's columns."""
+_ROOMY, _NARROW = (22, 14, 7), (16, 8, 7)
+"""How wide type, actor and outcome are at least, in `short`."""
 
 
 class Form:
@@ -73,25 +75,33 @@ class _Json(Form):
 
 
 class _Short(Form):
-    """A line a record: time, seq, type, actor, outcome, and what else it says. On a terminal, cut to its width."""
+    """A line a record: time, seq, type, actor, outcome, level, what else it says. On a terminal, cut to its width."""
 
     def put(self, line: bytes) -> None:
         record = line_of.decode(line)
-        outcome = record.get("outcome")
-        cells = [
-            padded(visible(compact(record.get("type"))), 16),
-            padded(visible(who(record)) or "-", 8),
-            padded("-" if outcome is None else visible(compact(outcome)), 7),
-        ]
         columns = self.out.columns
         head = f"{visible(when(record, brief=columns is not None and columns < 100))} {record.get('seq', '-'):>5}"
-        text = " ".join([*cells, visible(rest(record))]).rstrip()
+        cells = [compact(record.get("type")), who(record), outcome(record)]
+        widths = _ROOMY if columns is None or columns >= 120 else _NARROW
+        main = " ".join(padded(visible(cell) or "-", least) for cell, least in zip(cells, widths, strict=True))
+        words = [main, visible(level(record)), visible(rest(record))]
         if columns is not None:
-            text = cut(text, max(columns - width(head) - 1, 20))
-        if self.paint.on:
-            head = self.paint.dim(head)
-            text = self.paint.record(text, record)
-        self.out.line(f"{head} {text}")
+            words = _within(max(columns - width(head) - 1, 20), words)
+        main, word, more = words
+        if not word and not more:
+            main = main.rstrip()
+        main = self.paint.trouble(main, outcome(record), level(record))
+        self.out.line(" ".join(part for part in (self.paint.dim(head), main, self.paint.level(word), more) if part))
+
+
+def _within(room: int, words: list[str]) -> list[str]:
+    """The words, of which the last ones give way: with a space before each that is there they fit into `room`."""
+    kept: list[str] = []
+    for word in words:
+        word = cut(word, room)
+        room -= width(word) + 1 if word else 0
+        kept.append(word)
+    return kept
 
 
 class _Csv(Form):
@@ -133,17 +143,19 @@ class _ExactCsv(_Csv):
 
 
 class _Table(Form):
-    """Columns, aligned and cut to the width of the terminal (of 80 columns where there is none)."""
+    """Columns, aligned and cut to the width of the terminal (of 80 columns where there is none).
+
+    Without fields of the user's choice, `level` is a column only if a record of the first screenful has one.
+    """
 
     def __init__(self, out: Output, paint: Paint, fields: Sequence[str] = ()) -> None:
         super().__init__(out, paint, fields or TABLE_FIELDS)
         self._own = not fields
-        self._rows: list[tuple[list[str], dict[str, Any]]] = []
+        self._rows: list[dict[str, Any]] = []
         self._widths: list[int] = []
 
     def put(self, line: bytes) -> None:
-        record = line_of.decode(line)
-        self._rows.append(([visible(self._cell(record, field)) for field in self.fields], record))
+        self._rows.append(line_of.decode(line))
         if self._widths or len(self._rows) >= _SCREENFUL:
             self._write()
 
@@ -152,24 +164,42 @@ class _Table(Form):
             self._write()
         self.out.flush()
 
+    def _cells(self, record: dict[str, Any]) -> list[str]:
+        return [visible(self._cell(record, field)) for field in self.fields]
+
     def _cell(self, record: dict[str, Any], field: str) -> str:
-        if self._own and field in ("time", "actor", "details"):
-            return {"time": when, "actor": who, "details": rest}[field](record)
-        return _cell(at_path(record, field))
+        if not self._own or field not in _TOLD:
+            return _cell(at_path(record, field))
+        if field == "details" and "level" not in self.fields and level(record):
+            return f"level={level(record)} {rest(record)}"
+        return _TOLD[field](record)
 
     def _write(self) -> None:
+        if self._own and not self._widths and not any(map(level, self._rows)):
+            self.fields = [field for field in self.fields if field != "level"]
+        rows = [(self._cells(record), record) for record in self._rows]
         if not self._widths:
-            self._widths = self._measure()
-            self.out.line(self.paint.bold(self._line(list(self.fields)).rstrip()))
+            self._widths = self._measure([cells for cells, _ in rows])
+            self.out.line(self.paint.bold("  ".join(self._fitted(self.fields)).rstrip()))
             self.out.line(self.paint.dim("─" * (sum(self._widths) + 2 * (len(self._widths) - 1))))
-        for cells, record in self._rows:
-            self.out.line(self.paint.record(self._line(cells).rstrip(), record))
+        for cells, record in rows:
+            self.out.line("  ".join(self._painted(self._fitted(cells), record)))
         self._rows.clear()
 
-    def _measure(self) -> list[int]:
+    def _painted(self, cells: list[str], record: dict[str, Any]) -> Iterator[str]:
+        """The cells in their colours: an own one for the level, else that of the record."""
+        last = max((at for at, cell in enumerate(cells) if cell.strip()), default=-1)
+        for at, (cell, field) in enumerate(zip(cells[: last + 1], self.fields, strict=False)):
+            cell = cell.rstrip() if at == last else cell
+            if field == "level":
+                yield self.paint.level(cell)
+            else:
+                yield self.paint.trouble(cell, outcome(record), level(record))
+
+    def _measure(self, rows: list[list[str]]) -> list[int]:
         """Each column as wide as its widest cell; where that is too much, the widest ones give way, but never times."""
         widths = [
-            min(max(width(field), *(width(cells[at]) for cells, _ in self._rows)), self._room())
+            min(max(width(field), *(width(cells[at]) for cells in rows)), self._room())
             for at, field in enumerate(self.fields)
         ]
         room = self._room() - 2 * (len(widths) - 1)
@@ -185,12 +215,17 @@ class _Table(Form):
     def _room(self) -> int:
         return self.out.columns or shutil.get_terminal_size((80, 24)).columns
 
-    def _line(self, cells: list[str]) -> str:
+    def _fitted(self, cells: Sequence[str]) -> list[str]:
+        """The cells, each as wide as its column."""
         shown = []
         for cell, columns, field in zip(cells, self._widths, self.fields, strict=True):
             cell = cut(cell, columns)
             shown.append(" " * (columns - width(cell)) + cell if field == "seq" else padded(cell, columns))
-        return "  ".join(shown)
+        return shown
+
+
+_TOLD = {"time": when, "actor": who, "outcome": outcome, "level": level, "details": rest}
+"""The columns of a table that are no bare members."""
 
 
 def _cell(value: Any) -> str:
