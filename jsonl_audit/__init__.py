@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jsonl_audit.aio import AsyncAuditLog
     from jsonl_audit.context import context
     from jsonl_audit.errors import (
+        ArtifactError,
         AuditError,
         ClosedError,
         EventError,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from jsonl_audit.writer.stats import Stats
 
 __all__ = [
+    "ArtifactError",
     "AsyncAuditLog",
     "AuditError",
     "AuditLog",

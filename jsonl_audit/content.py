@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import IO, Any
 
@@ -16,7 +16,7 @@ from jsonl_audit import storage
 from jsonl_audit.errors import NewerFormatError, NotALogError, StorageError
 from jsonl_audit.segment import HEADER_LIMIT, Header, describe_foreign, first_line, parse_header
 
-__all__ = ["Content", "first_line_of"]
+__all__ = ["Content", "first_line_of", "unpacked"]
 
 _BLOCK = 1 << 20
 _PEEK = 1 << 14
@@ -130,7 +130,7 @@ def first_line_of(path: str) -> bytes:
     text = b""
     try:
         with storage.reading(path) as fd:
-            for part in _unpacked(fd, path):
+            for part in unpacked(fd, path):
                 text += part
                 if b"\n" in part or len(text) > HEADER_LIMIT:
                     break
@@ -140,7 +140,11 @@ def first_line_of(path: str) -> bytes:
     return text if end < 0 else text[: end + 1]
 
 
-def _unpacked(packed: int, path: str) -> Iterator[bytes]:
+def unpacked(packed: int, path: str) -> Generator[bytes, None, None]:
+    """The content of a compressed file, piece by piece; its descriptor stays open.
+
+    Raises zlib.error or EOFError where it is broken, StorageError where there is nothing to unpack it with.
+    """
     if path.endswith(".gz"):
         offset, unzip = 0, zlib.decompressobj(31)
         while not unzip.eof and (data := storage.read(packed, offset, _PEEK)):

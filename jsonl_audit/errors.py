@@ -15,17 +15,20 @@ program need not read prose::
     ├── StorageError          the operating system said no
     │   ├── WriteError            a write did not complete
     │   ├── SyncError             a sync failed: what it covered may be lost
-    │   └── SealError             a segment could not be sealed
+    │   ├── SealError             a segment could not be sealed
+    │   └── ArtifactError         an artifact is missing, or is not what was stored
     ├── ClosedError           the log was closed, or belongs to the parent process
     └── QueryError            a filter, a date or a position makes no sense
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
 __all__ = [
+    "ArtifactError",
     "AuditError",
     "ClosedError",
     "EventError",
@@ -171,6 +174,27 @@ class SyncError(StorageError):
 
 class SealError(StorageError):
     """A segment could not be sealed. The active file stays as it was."""
+
+
+class ArtifactError(StorageError):
+    """An artifact is not here, or is not what was stored. ``hash`` says which, ``state`` is "missing" or "altered"."""
+
+    def __init__(self, message: str, *, hash: str = "", state: str = "", **where: Any) -> None:  # noqa: A002 - a hash
+        super().__init__(message, **where)
+        self.hash = hash
+        self.state = state
+
+    @classmethod
+    def missing(cls, own: str, path: str) -> ArtifactError:
+        """The error of one that is not at `path`, where it should be."""
+        what = "this artifact is not here; look for it in another copy of the log's folder"
+        return cls(what, hash=own, state="missing", path=path, errno=errno.ENOENT)
+
+    @classmethod
+    def altered(cls, own: str, path: str, actual: str | None = None) -> ArtifactError:
+        """The error of one that is not what its name says."""
+        what = "this is not what was stored: it was damaged or changed; put it back from a copy"
+        return cls(what, hash=own, state="altered", path=path, expected=own, actual=actual)
 
 
 class ClosedError(AuditError, ValueError):

@@ -29,7 +29,7 @@ FLOORS: list[set[str]] = [
     {"succession"},
     {"scan", "content", "mark"},
     {"segment", "rules", "lines", "batches"},
-    {"links", "shorten", "events", "redact"},
+    {"links", "shorten", "references", "events", "redact"},
     {"record"},
     {"values", "instants"},
     {"forms", "ids"},
