@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.get import get
     from jsonl_audit.reader.notices import Notice, ReadWarning
     from jsonl_audit.reader.query import query, tail
+    from jsonl_audit.redact import Redactor
     from jsonl_audit.verifier import Finding, Note, Report, verify
     from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
     from jsonl_audit.writer.stats import Stats
@@ -72,6 +73,7 @@ __all__ = [
     "QueryError",
     "ReadWarning",
     "Receipt",
+    "Redactor",
     "Report",
     "ReservedTypeError",
     "SealError",
@@ -102,6 +104,7 @@ _HOMES = {
     "Persistence": "persistence",
     "ReadWarning": "reader",
     "Receipt": "writer.chain",
+    "Redactor": "redact",
     "Report": "verifier",
     "SpilledReceipt": "writer.chain",
     "Stats": "writer.stats",

@@ -1,0 +1,229 @@
+"""Secrets that a text says are some: what stands behind `password=`, `"api_key":`, `--token`, `Authorization:`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from jsonl_audit.redact.names import Names
+
+__all__ = ["assigned", "harmless", "random_looking"]
+
+_STEMS = "pass|pwd|otp|secret|cred|token|key|cookie|auth"
+_ASSIGN = re.compile(
+    rf"(?i:{_STEMS})[A-Za-z0-9_.\[\]-]{{0,48}}"
+    r"(?P<close>\\{0,7}[\"'`]\]?|%22|\])?"
+    r"(?:[ \t]{0,8}(?P<sign>=>|:=|={1,3}|:|%3[AaDd]|>)\s{0,8}|(?P<comma>[ \t]{0,2},[ \t]{0,2})"
+    r"|(?P<space>[ \t]{1,4}(?:(?:is|was|to)[ \t]{1,4})?))"
+)
+_BEFORE = re.compile(r"[A-Za-z0-9_.\[\]-]{0,64}")
+_OPENING = re.compile(r"(?P<prefix>[bBrRuUfF]{0,2})(?P<quote>\\{0,7}[\"'`]|%22)")
+_FREE = re.compile(
+    r"(?:[^\s\"'`<>,;&|)\]}\\%]|%(?!22)|\\(?![nrt\"'])|[,;&|)\]}](?![\s,;)\]}\"'\\]|\Z|[\w.-]{1,64}[=:]))+"
+)
+"""A value without quotes: on to what ends one, in any of the notations that a log holds."""
+_LINE = re.compile(r"(?:[^\r\n\"'<\\]|\\(?![nrt\"']))+")
+_SCHEME = re.compile(
+    r"(?i:basic|bearer|digest|token|negotiate|ntlm|apikey|api-key|hawk|oauth|ssws|hmac|hmac-sha256|sharedkey|"
+    r"sharedkeylite|googlelogin|aws|aws4-hmac-sha256|aws4-ecdsa-p256-sha256|dpop|gnap|mutual|vapid|jwt|key|"
+    r"splunk|genie ?key|discogs)[ \t:]"
+)
+_CALL = re.compile(r"[A-Za-z_][\w.]*[(\[]")
+_ALPHA = re.compile(r"[A-Za-z]{1,24}[.!?]?")
+_GOES_ON = re.compile(r"[ \t]+[A-Za-z(\[<{\"'-]")
+_NUMBER = re.compile(r"[0-9][0-9.,:%/kKmM]{0,15}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
+_MASK = re.compile(
+    r"[*xX.•_-]{3,}|\[?[A-Z]{0,16}(?:REDACTED|FILTERED|MASKED|HIDDEN|SECRET)[A-Z_]{0,40}\]?"
+    r"|\(?[a-z]{0,8}(?:redacted|hidden|masked|filtered)\)?"
+)
+_VARIABLE = re.compile(
+    r"\$\{?\{?[ ]?[A-Za-z_][A-Za-z0-9_.:-]{0,80}[ ]?\}?\}|\$[A-Z][A-Z0-9_]{1,80}|\$\([^()]{0,200}\)|"
+    r"%[A-Z][A-Z0-9_]{1,60}%|"
+    r"\{\{?[ ]?[A-Za-z_.$][A-Za-z0-9_.| ]{0,80}\}?\}|%[sdr]|%\([a-z_]{1,40}\)[sdr]|<[A-Za-z][A-Za-z _-]{0,40}>"
+)
+_PATH = re.compile(r"(?:~|\.{1,2})?(?:/[a-z0-9_.-]{1,64}){2,16}/?|[A-Z]:\\[\w\\ .-]{1,200}")
+_ARN = re.compile(r"arn:aws[a-z-]{0,12}:[A-Za-z0-9:/_.*+=@,-]{1,2048}")
+_RESOURCE = re.compile(r"(?:arn|urn|crn):[^\s\"']{0,500}\Z")
+_EMPTY = frozenset(("", "true", "false", "null", "none", "nil", "undefined", "yes", "no", "nan", "n/a", "on", "off"))
+_WORDS_ABOUT = frozenset(
+    """is was are not no none must should shall may can cannot required missing invalid incorrect wrong expired expires
+    revoked rejected denied failed failure error ok okay valid changed updated reset rotated created deleted removed
+    unknown unset empty set enabled disabled optional unauthorized forbidden str string bytes int integer bool boolean
+    float object dict list tuple any optional number char varchar text password token secret key auth for from to of in
+    and or the a an with without by on at as if too has have had will does do did it its this that which refresh see
+    bearer basic digest negotiate ntlm accepted granted success successful succeeded unavailable unsupported unexpected
+    malformed mismatch mismatched used unused rate limit limits limited verified verification authenticated pending
+    provided supplied given found present absent generated stored hidden encrypted hashed default self cls id
+    return returns raise raises const let var new function async await public private static readonly""".split()
+)
+"""What prose says behind such a word."""
+_SHORT_NUMBERS = frozenset(("password", "otp", "card", "secret"))
+"""Kinds whose secrets may be mere numbers."""
+
+
+def assigned(text: str, names: Names, take: Callable[[str, int, int, int], None]) -> None:
+    """Takes kind, start and end of each value, and where its name begins."""
+    at = 0
+    while (found := _ASSIGN.search(text, at)) is not None:
+        at = found.end()
+        start = found.start()
+        left = _BEFORE.match(text[max(0, start - 64) : start][::-1])
+        begin = start - (left.end() if left else 0)
+        close, sign, space = found["close"] or "", found["sign"], found["space"]
+        name = text[begin : found.start("close") if close else _end_of_name(found)]
+        kind = names.kind(name)
+        if kind is None:
+            at = max(found.start() + 3, _end_of_name(found))
+            continue
+        if sign == ":" and not close and _RESOURCE.search(text, max(0, begin - 512), begin):
+            continue  # the name of a resource, in which a kind of resource stands between colons
+        flag = space is not None and name.startswith("-")
+        value = _value(text, at, kind, close, sign, found["comma"], space, flag)
+        if value is not None:
+            take(kind.removesuffix("?") if kind != "secret?" else "high-entropy", *value, begin)
+            at = max(at, value[1])
+
+
+def _end_of_name(found: re.Match[str]) -> int:
+    for group in ("close", "sign", "comma", "space"):
+        start = found.start(group)
+        if start >= 0:
+            return len(found.string[: start].rstrip(" \t")) if group == "sign" else start
+    return found.end()
+
+
+def _value(
+    text: str, at: int, kind: str, close: str, sign: str | None, comma: str | None, space: str | None, flag: bool
+) -> tuple[int, int] | None:
+    """Where the secret stands that begins at `at`; None where what stands there is none."""
+    weak = kind.endswith("?")
+    opening = _OPENING.match(text, at)
+    if comma is not None and (not close or opening is None or kind not in _PAIRED):
+        return None
+    if space is not None and close:
+        return None
+    if opening is not None and (space is None or flag or opening.end() - at < 3):
+        quote = opening["quote"]
+        start = opening.end()
+        end = text.find(quote, start)
+        while end > start and len(quote) == 1 and quote != "`" and _escaped(text, end):
+            end = text.find(quote, end + 1)
+        if end < 0:
+            line = _LINE.match(text, start)
+            end = start if line is None else line.end()
+        value = text[start:end]
+        if space is not None and not flag and not random_looking(value, 8):
+            return None
+        return (start, end) if _secret(value, kind, weak) else None
+    if kind in ("authorization", "cookie") and space is None:
+        line = _LINE.match(text, at)
+        if line is not None and (_SCHEME.match(line[0]) if kind == "authorization" else "=" in line[0]):
+            return at, at + len(line[0].rstrip())
+    if text.startswith(("{", "["), at) and close and sign and not weak and kind != "credential":
+        return at, _closed(text, at)
+    free = _FREE.match(text, at)
+    if free is None:
+        return None
+    value, end = free[0], free.end()
+    if sign is not None and sign != ":" and sign != ">" and not close and _CALL.match(value):
+        return None
+    if sign == ">" and (not text.startswith("<", end) or value.lower() in _WORDS_ABOUT):
+        return None
+    if not _secret(value, kind, weak):
+        return None
+    bare = value.rstrip(".!?")
+    if space is not None and not flag:  # prose, if it does not look like one
+        return (at, end) if _mixed(bare) and len(bare) >= 6 and not _NUMBER.fullmatch(bare) else None
+    perhaps_prose = sign in (":", "=>", ">", "==") or flag or text.startswith(" ", at - 1)
+    if perhaps_prose and (bare.lower() in _WORDS_ABOUT or (_ALPHA.fullmatch(value) and _GOES_ON.match(text, end))):
+        return None
+    if kind not in _SHORT_NUMBERS and (_NUMBER.fullmatch(bare) or _DATE.fullmatch(bare)):
+        return None
+    if value.startswith("//"):
+        return None
+    return at, end
+
+
+_PAIRED = frozenset(("authorization", "cookie", "api-key", "password"))
+"""Kinds for which a name, a comma and a value in quotes are a pair (a header); else they may be a list of names."""
+
+
+def _escaped(text: str, at: int) -> bool:
+    count = 0
+    while at - count > 0 and text[at - count - 1] == "\\" and count < 64:
+        count += 1
+    return count % 2 == 1
+
+
+_BRACKET = re.compile(r"[{}\[\]]")
+_REACH = 65536
+
+
+def _closed(text: str, at: int) -> int:
+    """Where an object or a list ends, as far as brackets tell; the end of what there is, where they do not."""
+    depth = 0
+    limit = min(len(text), at + _REACH)
+    for found in _BRACKET.finditer(text, at, limit):
+        depth += 1 if found[0] in "{[" else -1
+        if depth == 0:
+            return found.end()
+    return limit
+
+
+def harmless(value: str) -> bool:
+    """Whether a text under a telling name is no secret: nothing at all, a boolean, a mask, a variable, an ARN.
+
+    >>> [harmless(text) for text in ("", "true", "****", "${TOKEN}", "arn:aws:iam::1:role/a", "hunter2")]
+    [True, True, True, True, True, False]
+    """
+    return (
+        (len(value) < 10 and value.lower() in _EMPTY)
+        or _MASK.fullmatch(value) is not None
+        or _VARIABLE.fullmatch(value) is not None
+        or _ARN.fullmatch(value) is not None
+    )
+
+
+def _secret(value: str, kind: str, weak: bool) -> bool:
+    if harmless(value):
+        return False
+    if weak:
+        return random_looking(value)
+    return kind == "password" or _PATH.fullmatch(value) is None
+
+
+def _mixed(value: str) -> bool:
+    """Letters with digits or signs among them, as prose has not."""
+    if not any(map(str.isalpha, value)) or _DATE.fullmatch(value):
+        return False
+    return any(character.isdigit() or character in "!@#$%^&*+=~" for character in value)
+
+
+_RANDOM = re.compile(r"[A-Za-z0-9+/=_.~-]{16,}")
+_HEX = re.compile(r"[0-9a-fA-F-]+")
+
+
+def random_looking(value: str, least: int = 16) -> bool:
+    """Whether a text looks like a key: long, of letters in both cases with digits, and of no words.
+
+    >>> random_looking("h2Fq9LzT0bXw7RkE"), random_looking("stratus-red-team-1"), random_looking("2026-11-21T10:11:12Z")
+    (True, False, False)
+    """
+    if len(value) < least or len(value) > 4096 or (least >= 16 and not _RANDOM.fullmatch(value)) or " " in value:
+        return False
+    if _HEX.fullmatch(value) or (value.count("/") > 1 and "." in value):  # an identifier, a digest; a path
+        return False
+    kinds = sum(any(map(test, value)) for test in (str.islower, str.isupper, str.isdigit))
+    if kinds < 3:
+        return False
+    size = len(value)
+    entropy = -sum(count / size * math.log2(count / size) for count in Counter(value).values())
+    changes = sum(_class(one) != _class(two) for one, two in zip(value, value[1:], strict=False))  # noqa: RUF007 - of 3.10
+    return entropy >= min(3.5, math.log2(size) - 0.8) and changes * 4 >= size
+
+
+def _class(character: str) -> int:
+    return 0 if character.islower() else 1 if character.isupper() else 2 if character.isdigit() else 3

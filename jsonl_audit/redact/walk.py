@@ -1,0 +1,260 @@
+"""Through the values of an event: what telling names hold, and every string of it, in the slow and plain way."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+from jsonl_audit.redact.assigned import harmless, random_looking
+from jsonl_audit.redact.finder import Finder
+from jsonl_audit.redact.markers import Marking, is_marker
+from jsonl_audit.redact.names import Names
+
+__all__ = ["MODEL", "Walk", "free_name"]
+
+MODEL = frozenset(
+    """seq ts id type category action level severity component tool actor initiator target outcome reason task session
+    correlation parent time timestamp details artifacts schema user profile clock batch prev hash deviceId device_id
+    connectionId connection_id agentId agent_id userId user_id profileId profile_id taskId task_id sessionId session_id
+    correlationId correlation_id parentId parent_id""".split()
+)
+"""The model's own members of an event: at the top level no name of the user's means them."""
+
+DEEP = 200
+"""How deep values are looked through; a record is nested 128 deep at most. What lies deeper is redacted whole."""
+
+_INSIDE = frozenset((dict, list, tuple))
+_NEVER = (numbers.Number, datetime.date, datetime.time, datetime.timedelta, type(None))
+_PAIR = frozenset(("value", "Value"))
+_PAIRED_WITH = ("name", "key", "header", "Name", "Key")
+_OPEN = "credential"
+Found = dict[str, int]
+
+
+def free_name(name: str, taken: dict[str, Any]) -> str:
+    """A name that is free in `taken`: with ``~2``, ``~3`` … behind it where it is not.
+
+    >>> free_name("a", {"a": 1, "a~2": 2})
+    'a~3'
+    """
+    free, twin = name, 2
+    while free in taken:
+        free, twin = f"{name}~{twin}", twin + 1
+    return free
+
+
+class Walk:
+    """What one redactor does with values: by name first, then string by string."""
+
+    __slots__ = ("_clean", "_finder", "_lists", "_marking", "_names")
+
+    def __init__(self, names: Names, finder: Finder, marking: Marking) -> None:
+        self._names = names
+        self._finder = finder
+        self._marking = marking
+        self._clean: set[str] = set()
+        """Names that tell nothing and hold nothing: an event that has only such is done with one question."""
+
+    # -- by name
+
+    def named(self, members: dict[str, Any], found: Found, depth: int = 0) -> dict[str, Any]:
+        """The members without what telling names hold: the same object if they hold nothing, else a copy."""
+        result = members
+        if not self._clean.issuperset(members):
+            result = self._telling(members, found, top=depth == 0)
+        if depth >= DEEP:
+            return result
+        for name, value in result.items():
+            kind = type(value)
+            if kind is dict:
+                made: Any = self.named(value, found, depth + 1)
+            elif kind is list or kind is tuple:
+                made = self.listed(value, found, depth + 1)
+            else:
+                continue
+            if made is not value:
+                if result is members:
+                    result = members.copy()
+                result[name] = made  # the name is there already: the iteration goes on over as many
+        return result
+
+    def listed(self, items: Any, found: Found, depth: int) -> Any:
+        """The same for the items of a list: a pair of name and value and a flag with its value count as names too."""
+        result = items
+        if depth >= DEEP:
+            return self._marked("too-deep", items, found) if items else items
+        flag: str | None = None
+        number = -1
+        for item in items:
+            number += 1
+            kind = type(item)
+            if kind is str:
+                if flag is not None:
+                    made: Any = item if item[:1] == "-" else self._under(flag, item, found)
+                    flag = None
+                elif item[:1] == "-" and "=" not in item and len(item) < 64:
+                    flag = self._names.kind(item)
+                    continue
+                elif number == 0 and len(items) == 2 and type(items[1]) in (str, bytes) and len(item) < 64:
+                    flag = self._names.kind(item)
+                    flag = None if flag is not None and flag.endswith("?") else flag
+                    if flag not in ("authorization", "cookie", "api-key", "token"):
+                        flag = None
+                    continue
+                else:
+                    continue
+            elif kind is dict:
+                made = self.named(item, found, depth + 1)
+            elif kind is list or kind is tuple:
+                made = self.listed(item, found, depth + 1)
+            else:
+                flag = None
+                continue
+            if made is not item:
+                if result is items:
+                    result = list(items)
+                result[number] = made
+        return result
+
+    def _telling(self, members: dict[str, Any], found: Found, *, top: bool) -> dict[str, Any]:
+        """The members with each telling name's value redacted, and each name that holds a secret itself."""
+        clean = self._clean
+        changed: dict[str, Any] = {}
+        renamed = False
+        for name, value in members.items():
+            if name in clean:
+                continue
+            if type(name) is not str:
+                continue
+            kind = self._names.kind(name)
+            if kind is None:
+                if name in _PAIR:
+                    kind = self._of_pair(members)
+                elif len(name) <= 128 and not (self._finder.hits(name)):
+                    if len(clean) >= 4096:
+                        clean.clear()
+                    clean.add(name)
+                    continue
+            if kind is not None and not (top and kind == "named" and name in MODEL):
+                made = self._under(kind, value, found)
+                if made is not value:
+                    changed[name] = made
+            renamed = renamed or bool(self._finder.hits(name))
+        if not changed and not renamed:
+            return members
+        if not renamed:
+            return {**members, **changed}
+        result: dict[str, Any] = {}
+        taken = dict.fromkeys(members)
+        for name, value in members.items():
+            told = self._finder.redacted(name, self._marking, found) if type(name) is str else name
+            if told != name:
+                told = free_name(told, taken)
+                taken[told] = None
+            result[told] = changed.get(name, value)
+        return result
+
+    def _of_pair(self, members: dict[str, Any]) -> str | None:
+        """The kind of a `value` that stands beside its `name`."""
+        for name in _PAIRED_WITH:
+            told = members.get(name)
+            if type(told) is str and len(told) <= 128:
+                return self._names.kind(told)
+        return None
+
+    def _under(self, kind: str, value: Any, found: Found) -> Any:
+        """What is left of a value under a name of that kind."""
+        if isinstance(value, str):
+            told = str.__str__(value)
+            if is_marker(told) or harmless(told):
+                return value
+            if kind[-1] == "?":
+                return self._marked("high-entropy", told, found) if random_looking(told) else value
+            return self._marked(kind, told, found)
+        if isinstance(value, _NEVER) or kind[-1] == "?":
+            return value
+        if isinstance(value, (dict, list, tuple, set, frozenset)):
+            if not value or (type(value) is dict and len(value) == 1 and ("$int" in value or "$float" in value)):
+                return value
+            if kind == _OPEN and any(type(one) is dict for one in ((value,) if type(value) is dict else value)):
+                return value
+        return self._marked(kind, value, found)
+
+    def _marked(self, kind: str, secret: Any, found: Found) -> str:
+        found[kind] = found.get(kind, 0) + 1
+        return self._marking.of(kind, secret)
+
+    # -- string by string
+
+    def text(self, text: str, found: Found, nested: int = 0) -> str:
+        """One text: as what it says, if it is JSON, else as it is written."""
+        if nested < 8 and '"' in text and text.lstrip(" \t\r\n")[:1] in ("{", "["):
+            try:
+                value = json.loads(text, object_pairs_hook=_once)
+            except (ValueError, RecursionError):
+                value = None
+            if value is not None and not _deeper(value, 100):
+                own: Found = {}
+                made = self._whole(value, own, nested + 1)
+                if made is not value:
+                    for kind, number in own.items():
+                        found[kind] = found.get(kind, 0) + number
+                    return json.dumps(made, ensure_ascii=False, separators=(",", ":"))
+                return text
+        return self._finder.redacted(text, self._marking, found)
+
+    def _whole(self, value: Any, found: Found, nested: int) -> Any:
+        named: Any = value
+        if type(value) is dict:
+            named = self.named(value, found, 1)
+        elif type(value) is list:
+            named = self.listed(value, found, 1)
+        return self.strings(named, lambda text: self.text(text, found, nested))
+
+    def strings(self, value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
+        """The value with every text in it changed, those of bytes included; the same object if none was."""
+        kind = type(value)
+        if kind is str:
+            return change(value)
+        if kind is dict:
+            result = value
+            for name, inside in value.items():
+                made = self.strings(inside, change, depth + 1)
+                if made is not inside and made != inside:
+                    result = value.copy() if result is value else result
+                    result[name] = made
+            return result
+        if kind is list or kind is tuple:
+            result = value
+            for number, inside in enumerate(value):
+                made = self.strings(inside, change, depth + 1)
+                if made is not inside and made != inside:
+                    result = list(value) if result is value else result
+                    result[number] = made
+            return result
+        return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name twice: read as it is written")
+    return members
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether dicts and lists are nested deeper than that."""
+    level: list[Any] = [value]
+    for _ in range(most + 1):
+        level = [
+            item
+            for held in level
+            for item in (held.values() if type(held) is dict else held)
+            if type(item) in _INSIDE
+        ] if level else []
+        if not level:
+            return False
+    return True
