@@ -24,6 +24,7 @@ from jsonl_audit.batches import Batches, State
 from jsonl_audit.errors import NewerFormatError
 from jsonl_audit.lines import Lines, Long, Nuls, hole_in, unconverted
 from jsonl_audit.links import CLOCK_BACKWARDS, NO_GAP, Link, broken_link
+from jsonl_audit.references import Seeker
 from jsonl_audit.segment import Floor, Header, parse_header, settings_of
 
 __all__ = ["WINDOW", "Damage", "Link", "Nuls", "Walk", "hole_in"]
@@ -69,7 +70,7 @@ class Walk:
     `header` is the first line if it is one; `floor` that of the newest purge record, `settings` the newest that are
     recorded. `first` is the first record and stands in line `first_line`, `tip` the last line whose own hash is right,
     committed or not; `begins` says whether any line begins as a record does, `clamped` how many carry the clock's own
-    reading, if strict.
+    reading, if strict; `refers` whether any refers to an artifact, if `digest`.
     """
 
     def __init__(
@@ -106,9 +107,8 @@ class Walk:
         self.time: tuple[str, str] | None = None
         self.timed = 0
         self._lawful = rules.Together() if strict else None
-        self._known = known
-        self._times = times
-        self._digest = digest
+        self.refers, self._seeker = False, Seeker()
+        self._known, self._times, self._digest = known, times, digest
         self._all, self._upto_end, self._behind = blake3(), blake3(), blake3()
         self._lines = Lines(offset)
         self._offset = offset  # of the first byte not taken apart
@@ -131,6 +131,7 @@ class Walk:
         else:
             self.end, self.last = batch.before.end, batch.before.last
         if self._digest:
+            self.refers = self._seeker.feed(data)
             inside = self.end - start
             view = memoryview(data)
             if inside > 0:

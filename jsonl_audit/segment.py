@@ -184,6 +184,8 @@ class Previous:
     timed: int | None = None
     """How many of its records have a time of their own; None where that was not counted. Where none has, ts alone
     tells a reader where to look."""
+    artifacts: bool = False
+    """Whether a record of it may refer to an artifact: nobody looks for references where none does."""
 
     def to_dict(self) -> dict[str, Any]:
         shown: dict[str, Any] = {
@@ -200,6 +202,8 @@ class Previous:
             shown["torn"] = {"bytes": self.torn_bytes, "blake3": self.torn_blake3}
         if self.timed is not None:
             shown["timed"] = self.timed
+        if self.artifacts:
+            shown["artifacts"] = True
         if self.damaged:
             shown["damage"] = list(self.damage[:16])
             shown["damaged"] = self.damaged
@@ -238,6 +242,7 @@ class Previous:
             damage,
             max(damaged, len(damage)),
             value["timed"] if _ints(value, "timed") else None,
+            bool(value.get("artifacts")),
         )
 
 

@@ -175,12 +175,13 @@ class Store:
                         storage.write(fd, part)
                 with self._telling(SyncError):
                     storage.sync(fd)
-                key = _key(storage.stat(fd))
+                    key = _key(storage.stat(fd))
             finally:
                 storage.let_go(fd)
             own = name()
             if self._is_safe(own):  # a large one, of which nobody knew
-                storage.unlink(new)
+                with self._telling():
+                    storage.unlink(new)
                 return
             target = os.path.join(self.path, own)
             twin = target + packed.SUFFIX
@@ -207,13 +208,16 @@ class Store:
 
     def _is_safe(self, own: str) -> bool:
         """Whether it is in the store, whole, and on the disk, name and all. What is altered is not: it is put again."""
-        found = self._find(own)
-        if found is None:
-            return False
-        path, key = found
-        if self._known.get(own) == key:
-            return True
-        if state_of(path, own) != "whole":
+        try:
+            found = self._find(own)
+            if found is None:
+                return False
+            path, key = found
+            if self._known.get(own) == key:
+                return True
+            if state_of(path, own) != "whole":
+                return False
+        except StorageError:  # it cannot be read: nobody would have anything of it
             return False
         with self._telling(SyncError):  # whoever wrote it may have been stopped before
             self._prepare()

@@ -37,6 +37,8 @@ class Checked:
     floor: Floor | None = None
     end: int = 0
     """Offset of the end of the last committed record."""
+    referred: dict[str, int] = field(default_factory=dict)
+    """The artifacts that its records refer to, each with the seq of the first that does."""
     findings: list[Finding] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 

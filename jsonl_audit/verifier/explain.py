@@ -62,6 +62,14 @@ _FINDINGS = {
         "the time of a record lies before that of the record before it: the engine never writes that",
         "Do not trust the times around this place.",
     ),
+    "artifact-missing": (
+        "a record refers to an artifact that is not in the log's folder for them",
+        "Copy the folder (the log's name with .d behind it) together with the log, or look for it in another copy.",
+    ),
+    "artifact-altered": (
+        "an artifact is not what was stored when a record referred to it",
+        "Do not trust it. Put it back from a copy; the name of the file is the BLAKE3 of what it should hold.",
+    ),
     "documented-damage": (
         "damage that was there when the segment was sealed; the next header lists it, and it stays reported",
         "Look for the records in a copy made before the damage.",

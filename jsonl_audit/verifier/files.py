@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from jsonl_audit import mark, storage
+from jsonl_audit.artifacts import Store
 from jsonl_audit.content import Content, first_line_of
 from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, StorageError
 from jsonl_audit.mark import Mark
-from jsonl_audit.segment import Header, is_sealed_name, parse_header
+from jsonl_audit.segment import Header, Names, is_sealed_name, parse_header
 from jsonl_audit.snapshot import Snapshot, resolve
 from jsonl_audit.verifier.report import Note
 
@@ -101,6 +102,7 @@ class Collected:
         snapshot: Snapshot | None = None,
         active: File | None = None,
         notes: Sequence[Note] = (),
+        stored: Sequence[str] = (),
     ) -> None:
         self.path = path
         """As it was named."""
@@ -108,12 +110,19 @@ class Collected:
         self.active = active
         self.notes = notes
         """What lies among the files and is none."""
+        self.stored = stored
+        """The artifacts that were in the log's store before any of the files was listed."""
         self._snapshot = snapshot
 
     @property
     def named(self) -> bool:
         """Whether a log was named by its path, not single files."""
         return self._snapshot is not None
+
+    @property
+    def names(self) -> Names | None:
+        """Those of the log, where it was named by its path."""
+        return None if self._snapshot is None else self._snapshot.names
 
     def changed(self) -> bool:
         """Whether the log was written or rotated since it was listed: then another look may see another thing."""
@@ -185,6 +194,7 @@ def _of_log(path: str) -> Collected:
     # The mark before the file: what it says was on disk then is there now.
     lock = os.path.realpath(found) + ".lock"
     before = mark.read(lock)
+    stored = Store(Names.of(found)).hashes()
     snapshot = Snapshot(found)
     try:
         files: list[File] = []
@@ -204,7 +214,7 @@ def _of_log(path: str) -> Collected:
     except BaseException:
         snapshot.close()
         raise
-    return Collected(path, _once(files), snapshot, active, notes)
+    return Collected(path, _once(files), snapshot, active, notes, stored)
 
 
 def _stranger(path: str) -> Note | None:

@@ -8,7 +8,7 @@ from jsonl_audit import record
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.links import Link
 from jsonl_audit.segment import Floor, Header, describe_foreign
-from jsonl_audit.verifier import chain, copies, newest, sealed
+from jsonl_audit.verifier import artifacts, chain, copies, newest, sealed
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import Collected, File
 from jsonl_audit.verifier.report import VERDICT_OF, VERDICTS, Finding, Note, Report
@@ -150,6 +150,9 @@ class _Log:
         segments = [self.chain[number] for number in sorted(self.chain)]
         findings = [finding for checked in segments for finding in checked.findings] + self.findings
         notes = self.notes + [note for checked in segments for note in checked.notes]
+        told, more = artifacts.judge(self.collected, segments, self.work)
+        findings += told
+        notes += more
         records = sum(checked.records for checked in segments)
         verdicts = {VERDICT_OF[finding.kind] for finding in findings}
         if not records:

@@ -7,6 +7,7 @@ from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.mark import Mark
 from jsonl_audit.verifier import digest
+from jsonl_audit.verifier.artifacts import look
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import File
 from jsonl_audit.verifier.walks import Walked
@@ -44,6 +45,7 @@ def _check(checked: Checked, content: Content, work: Work, newest: bool) -> None
     checked.walked(walk)
     if walk.torn and walk.torn_at == walk.end:
         checked.tip = walk.last  # what is torn, a batch perhaps, never happened
+    look(checked, content)
     if mark is not None:
         _against_mark(checked, content, walk, mark)
     _end(checked, content, walk, stop, held, mark, newest)

@@ -21,8 +21,10 @@ VERDICT_OF = {
     "foreign-segment": "tampered",
     "clock-backwards": "tampered",
     "documented-damage": "tampered",
+    "artifact-altered": "tampered",
     "fork": "forked",
     "segment-missing": "incomplete",
+    "artifact-missing": "incomplete",
     "torn-tail": "torn",
 }
 """What each kind of finding makes of the verdict."""
@@ -34,7 +36,8 @@ class Finding:
 
     kind: str
     """`record-modified`, `chain-broken`, `records-missing`, `malformed-line`, `header-missing`, `segment-altered`,
-    `segment-missing`, `foreign-segment`, `fork`, `torn-tail`, `clock-backwards` or `documented-damage`."""
+    `segment-missing`, `foreign-segment`, `fork`, `torn-tail`, `clock-backwards`, `documented-damage`,
+    `artifact-missing` or `artifact-altered`."""
     message: str
     segment: str | None = None
     """The name of the file."""
@@ -67,8 +70,8 @@ class Note:
     """Something worth knowing that is not wrong. It never changes the verdict."""
 
     kind: str
-    """`documented-torn`, `purged-prefix`, `older-copy`, `unfinished`, `active-missing`, `clock-clamped` or
-    `not-a-segment`."""
+    """`documented-torn`, `purged-prefix`, `older-copy`, `unfinished`, `active-missing`, `clock-clamped`,
+    `not-a-segment`, `artifact-unreferenced` or `artifacts-not-looked-for`."""
     message: str
     segment: str | None = None
     line: int | None = None

@@ -8,6 +8,7 @@ from jsonl_audit.errors import NotALogError
 from jsonl_audit.links import NO_GAP, Link
 from jsonl_audit.segment import Header, Previous
 from jsonl_audit.verifier import digest
+from jsonl_audit.verifier.artifacts import look
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import File
 from jsonl_audit.verifier.walks import Walked
@@ -67,6 +68,8 @@ def _check(checked: Checked, content: Content, said: Previous, work: Work) -> No
         if whole and last is not None:
             checked.last = checked.tip = last
             checked.gap, checked.end = NO_GAP, said.bytes
+    if said.artifacts:
+        look(checked, content)
     seqs = header.seq if header is not None else None, checked.last.seq if checked.last else None
     if whole and seqs != (said.first_seq, said.last_seq):
         checked.add(

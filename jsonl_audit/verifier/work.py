@@ -43,6 +43,8 @@ class Work:
         self, *, full: bool, progress: Callable[[int, int], None] | None = None, workers: int | None = None
     ) -> None:
         self.full = full
+        self.whole: set[str] = set()
+        """Hashes of the artifacts that were found to be whole."""
         self.workers = max(1, min(cores(), _ENOUGH) if workers is None else workers)
         self._progress = progress
         self._lock = threading.Lock()

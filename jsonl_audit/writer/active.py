@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from jsonl_audit import instants, record, storage
+from jsonl_audit.references import BEGINS
 from jsonl_audit.scan import WINDOW, Link, Walk
 from jsonl_audit.segment import Floor, Header, Names, Previous
 from jsonl_audit.writer.chain import Receipt
@@ -38,7 +39,7 @@ class Active:
 
     __slots__ = (
         "_lines", "block", "changed", "damage", "damaged", "due", "fd", "first_seq", "floor", "hasher", "head", "high",
-        "key", "log", "lost", "low", "own", "pending", "pending_bytes", "segment", "seq", "settings", "size",
+        "key", "log", "lost", "low", "own", "pending", "pending_bytes", "refers", "segment", "seq", "settings", "size",
         "successor", "synced", "synced_head", "timed", "ts", "us", "walk",
     )  # fmt: skip
 
@@ -80,6 +81,7 @@ class Active:
         self.damage: list[dict[str, Any]] = []
         self.damaged = 0
         self.timed: int | None = None  # records with a time of their own, where they were counted
+        self.refers = False  # whether any record refers to an artifact, as far as they are digested
 
     def close(self) -> None:
         """Gives the descriptor back. It is forgotten first: a commit that an interrupt or a fork cut in two must not
@@ -133,6 +135,7 @@ class Active:
         if walk.time is not None:
             self.low, self.high = walk.time
             self.timed = walk.timed
+        self.refers = walk.refers
         self.damaged = walk.damaged
         self.damage = [damage_entry(place.offset, place.bytes, place.kind) for place in walk.damage[:16]]
         self.walk = None  # last: an interrupt before has it done again
@@ -183,7 +186,7 @@ class Active:
         while pending:
             part = pending.pop()
             if isinstance(part, Span):
-                hasher.update(b"".join(lines))
+                self._take(hasher, b"".join(lines))
                 lines.clear()
                 rest = self._verify(part, hasher, budget)
                 if rest is None:
@@ -195,10 +198,15 @@ class Active:
                 budget = None if budget is None else max(0, budget - part.size)
             else:
                 lines.append(part)
-        hasher.update(b"".join(lines))
+        self._take(hasher, b"".join(lines))
         pending.reverse()
         self.hasher, self.pending = hasher, pending
         self.pending_bytes = sum(part.size if isinstance(part, Span) else len(part) for part in pending)
+
+    def _take(self, hasher: Any, data: bytes) -> None:
+        """Takes whole lines into a digest."""
+        hasher.update(data)
+        self.refers = self.refers or BEGINS in data
 
     def _verify(self, span: Span, hasher: Any, budget: int | None) -> Span | None:
         """Takes lines of a span into the digest, at most `budget` bytes; what is left of it, None if a line is wrong.
@@ -221,7 +229,7 @@ class Active:
             if last is None:
                 return None
             prev = last
-            hasher.update(data)
+            self._take(hasher, data)
             offset += len(data)
         return Span(offset, end - offset, prev)
 
@@ -300,6 +308,7 @@ class Active:
             damage=tuple(self.damage),
             damaged=self.damaged,
             timed=self.timed,
+            artifacts=self.refers,
         )
 
 

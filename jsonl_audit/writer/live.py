@@ -103,6 +103,7 @@ def _go_on_after_failed_sync(names: Names, active: Active, *, mode: int, now: in
             time=walk.time,
             torn_bytes=-1,
             timed=walk.timed,
+            artifacts=walk.refers,
         )
     what = f"a sync had failed: sealed as it is in {previous.name}, up to seq {link.seq}"
     lost = (link.seq + 1, active.seq) if active.seq > link.seq else None
@@ -211,4 +212,5 @@ def _chained(names: Names, active: Active, now: int) -> Previous:
         torn_blake3=walk.torn_blake3(),
         damage=tuple(places),
         damaged=walk.damaged + 1,
+        artifacts=walk.refers or active.refers,
     )

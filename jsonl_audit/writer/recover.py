@@ -212,6 +212,7 @@ def _seal_as_it_is(
         damage=tuple(damage),
         damaged=damaged,
         timed=None if damaged else walk.timed,
+        artifacts=walk.refers,
     )
     # A record that was due in this segment and never came is due in the next.
     lost = both(header.lost if walk.last.seq == header.seq else None, _lost(walk, mark))
@@ -293,6 +294,7 @@ def _after(header: Header, path: str, *, now: int) -> rotate.Successor:
         damage=tuple(damage_entry(spot.offset, spot.bytes, spot.kind) for spot in walk.damage[:16]),
         damaged=walk.damaged,
         timed=None if walk.damaged else walk.timed,
+        artifacts=walk.refers,
     )
     return rotate.Successor(
         header.log,
