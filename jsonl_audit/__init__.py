@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from jsonl_audit import aio
+    from jsonl_audit import aio, events
     from jsonl_audit.aio import AsyncAuditLog
     from jsonl_audit.context import context
     from jsonl_audit.errors import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ClosedError,
         EventError,
         EventTooLargeError,
+        InvalidEventError,
         LockedError,
         LogError,
         NewerFormatError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         WriteError,
         WrongLogError,
     )
+    from jsonl_audit.events import Actor, AuditEvent, EventType, Target
     from jsonl_audit.log import AuditLog
     from jsonl_audit.persistence import FileSettings, Persistence
     from jsonl_audit.reader.filters import Filters
@@ -52,17 +54,21 @@ if TYPE_CHECKING:
     from jsonl_audit.writer.stats import Stats
 
 __all__ = [
+    "Actor",
     "ArtifactError",
     "AsyncAuditLog",
     "AuditError",
+    "AuditEvent",
     "AuditLog",
     "ClosedError",
     "DroppedReceipt",
     "EventError",
     "EventTooLargeError",
+    "EventType",
     "FileSettings",
     "Filters",
     "Finding",
+    "InvalidEventError",
     "LockedError",
     "LogError",
     "NewerFormatError",
@@ -81,10 +87,12 @@ __all__ = [
     "Stats",
     "StorageError",
     "SyncError",
+    "Target",
     "WriteError",
     "WrongLogError",
     "aio",
     "context",
+    "events",
     "follow",
     "get",
     "query",
@@ -93,9 +101,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Actor": "events",
     "AsyncAuditLog": "aio",
+    "AuditEvent": "events",
     "AuditLog": "log",
     "DroppedReceipt": "writer.chain",
+    "EventType": "events",
     "FileSettings": "persistence",
     "Filters": "reader",
     "Finding": "verifier",
@@ -108,8 +119,10 @@ _HOMES = {
     "Report": "verifier",
     "SpilledReceipt": "writer.chain",
     "Stats": "writer.stats",
+    "Target": "events",
     "aio": "aio",
     "context": "context",
+    "events": "events",
     "follow": "reader",
     "get": "reader",
     "query": "reader",

@@ -33,6 +33,7 @@ __all__ = [
     "ClosedError",
     "EventError",
     "EventTooLargeError",
+    "InvalidEventError",
     "LockedError",
     "LogError",
     "NewerFormatError",
@@ -115,6 +116,22 @@ class ReservedTypeError(EventError):
 
 class EventTooLargeError(EventError):
     """The event's line, or a batch of them, would pass the limit."""
+
+
+class InvalidEventError(EventError):
+    """The event is not what its type says. ``type`` is the event's, ``field`` the dotted path of what is wrong in it.
+
+    ``actual`` is the caller's own value; the message names only its kind, since it may be a secret.
+
+    >>> error = InvalidEventError("tool.call: details.tool is missing", type="tool.call", field="details.tool")
+    >>> error.type, error.field
+    ('tool.call', 'details.tool')
+    """
+
+    def __init__(self, message: str, *, type: str | None = None, field: str | None = None, **where: Any) -> None:  # noqa: A002 - the event's word
+        super().__init__(message, **where)
+        self.type = type
+        self.field = field
 
 
 class LogError(AuditError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -17,9 +16,10 @@ import orjson
 from blake3 import blake3
 
 from jsonl_audit import storage
+from jsonl_audit.process import program_name
 from jsonl_audit.segment import Floor
 
-__all__ = ["Mark", "program_name", "read", "read_holder", "write_holder"]
+__all__ = ["Mark", "read", "read_holder", "write_holder"]
 
 LENGTH = 1024
 """Of each of the two lines, in bytes, LF included."""
@@ -117,12 +117,3 @@ def write_holder(fd: int, *, shared: bool = False) -> None:
     holder = {"pid": os.getpid(), "host": platform.node(), "program": program_name(), "since": since, "shared": shared}
     text = orjson.dumps(holder, default=str, option=orjson.OPT_NON_STR_KEYS)
     storage.overwrite(fd, LENGTH, text[: LENGTH - 1].ljust(LENGTH - 1) + b"\n")
-
-
-def program_name() -> str:
-    """The name of the program that this process runs.
-
-    Its name alone: an argument may be a secret, and would come to stand in other people's error messages.
-    """
-    program = os.path.basename(sys.argv[0] if sys.argv else "") or "python"
-    return program.encode("utf-8", "backslashreplace").decode()[:200]  # a name may be any bytes

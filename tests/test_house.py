@@ -34,7 +34,7 @@ FLOORS: list[set[str]] = [
     {"values", "instants"},
     {"forms", "ids"},
     {"storage"},
-    {"errors", "boot"},
+    {"errors", "boot", "process", "spelling"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ALLOWED_AT_THE_TOP = {

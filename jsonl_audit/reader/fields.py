@@ -1,56 +1,15 @@
-"""Where in a record each named filter looks, and what stands at a dotted path.
-
-| filter | members | in |
-|---|---|---|
-| actor | `actor` `initiator` `actorId` `actor_id` `actorName` `actor_name` | the record |
-| user | `user` `userId` `user_id` `userName` `user_name` | the record, `actor`, `details` |
-| profile | `profile` `profileId` `profile_id` | the record, `actor`, `details` |
-| outcome | `outcome` | the record, `details` |
-| level | `level` `severity` | the record, `details` |
-| task | `task` `taskId` `task_id` | the record, `details` |
-| session | `session` `sessionId` `session_id` | the record, `actor`, `details` |
-| correlation | `correlation` `correlationId` `correlation_id` | the record, `details` |
-| component | `component` | the record, `details` |
-| tool | `tool` `toolName` `tool_name` `toolId` `tool_id` | the record, `details` |
-
-Where an object stands there, its `id` and `name` count; of an actor also `user` `device` `connection` `agent`, each
-spelled `userId` or `user_id` as well, of an outcome `result` and `status`. Where a list stands there, each of its
-items counts.
-"""
+"""What stands in a record where a named filter looks (:mod:`jsonl_audit.spelling` says where), or at a dotted path."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from jsonl_audit.spelling import FIELDS, FILTERED
+
 __all__ = ["NAMES", "at_path", "values_of"]
 
-
-def _spelled(*words: str) -> tuple[str, ...]:
-    return tuple(name for word in words for name in (word, f"{word}Id", f"{word}_id"))
-
-
-_IDENTIFIERS = ("id", "name", *_spelled("user", "device", "connection", "agent"), "userName", "user_name")
-_OUTER = ("", "details")
-_WITH_ACTOR = ("", "actor", "details")
-_FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    # filter: members, the objects that they are looked for in, what counts of an object that stands there
-    "actor": (
-        ("actor", "initiator", "actorId", "actor_id", "actorName", "actor_name"),
-        ("",),
-        _IDENTIFIERS,
-    ),
-    "user": ((*_spelled("user"), "userName", "user_name"), _WITH_ACTOR, ("id", "name")),
-    "profile": (_spelled("profile"), _WITH_ACTOR, ("id", "name")),
-    "outcome": (("outcome",), _OUTER, ("id", "name", "result", "status")),
-    "level": (("level", "severity"), _OUTER, ("id", "name")),
-    "task": (_spelled("task"), _OUTER, ("id", "name")),
-    "session": (_spelled("session"), _WITH_ACTOR, ("id", "name")),
-    "correlation": (_spelled("correlation"), _OUTER, ("id", "name")),
-    "component": (("component",), _OUTER, ("id", "name")),
-    "tool": ((*_spelled("tool"), "toolName", "tool_name"), _OUTER, ("id", "name")),
-}
-NAMES = tuple(_FIELDS)
+NAMES = FILTERED
 """The filters that look for a value in a field of their own."""
 
 
@@ -62,7 +21,7 @@ def values_of(field: str, record: dict[str, Any]) -> Iterator[Any]:
     >>> [*values_of("actor", {"actor": {"deviceId": "d1", "role": "admin"}})]
     ['d1']
     """
-    members, objects, inner = _FIELDS[field]
+    members, objects, inner = FIELDS[field]
     for name in objects:
         holder = record.get(name) if name else record
         if type(holder) is dict:

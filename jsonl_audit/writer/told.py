@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jsonl_audit.mark import program_name
+from jsonl_audit.process import program_name
 from jsonl_audit.writer.active import Active
 
 if TYPE_CHECKING:

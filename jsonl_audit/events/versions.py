@@ -1,0 +1,46 @@
+"""Records of older versions of their types, made records of the newest, step by step. The files stay as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonl_audit.events import registry
+from jsonl_audit.forms import shown
+
+__all__ = ["newer", "upgraded"]
+
+
+def upgraded(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as the newest version of its type says it; the record itself where there is nothing to do.
+
+    A record of a known type without `schema` is of version 1. One of a version that is not known yet is passed
+    through, and so is one whose `schema` is something else. A step that fails leaves the record as it was, with
+    `upgrade_failed` saying why.
+
+    >>> upgraded({"type": "exec.denied", "actor": {"id": "u1"}, "outcome": "denied"})
+    {'type': 'exec.denied', 'actor': {'id': 'u1'}, 'outcome': 'denied', 'task': 'unknown', 'schema': 2}
+    """
+    kind = registry.catalogue().get(record.get("type", ""))
+    if kind is None:
+        return record
+    version = record.get("schema", 1)
+    if version == kind.version or type(version) is not int or not 1 <= version < kind.version:
+        return record
+    found = record
+    for step in range(version, kind.version):
+        try:
+            found = {**kind.upgrades[step](dict(found)), "schema": step + 1}
+        except Exception as error:  # noqa: BLE001 - a step is the user's own code: its failure must not hide the record
+            return {**record, "upgrade_failed": f"{kind.name}, from version {step}: {shown(error)}"}
+    return found
+
+
+def newer(record: dict[str, Any]) -> int | None:
+    """The newest version of its type that is known here, where the record is of a later one; else None.
+
+    >>> newer({"type": "exec.denied", "schema": 3}), newer({"type": "exec.denied", "schema": 2})
+    (2, None)
+    """
+    kind = registry.catalogue().get(record.get("type", ""))
+    version = record.get("schema")
+    return kind.version if kind is not None and type(version) is int and version > kind.version else None
