@@ -16,7 +16,7 @@ from jsonl_audit import storage
 from jsonl_audit.errors import NewerFormatError, NotALogError, StorageError
 from jsonl_audit.segment import HEADER_LIMIT, Header, describe_foreign, first_line, parse_header
 
-__all__ = ["Content", "first_line_of", "unpacked"]
+__all__ = ["Content", "blocks_of", "first_line_of", "unpacked"]
 
 _BLOCK = 1 << 20
 _PEEK = 1 << 14
@@ -107,10 +107,8 @@ class Content:
         packed = self.fd
         with tempfile.TemporaryFile() as plain:
             try:
-                if self.path.endswith(".gz"):
-                    _gunzip(packed, plain)
-                else:
-                    _unzstd(packed, plain, self.path)
+                for part in unpacked(packed, self.path, _BLOCK):
+                    plain.write(part)
             except (zlib.error, EOFError) as error:
                 raise NotALogError(f"the compressed data are broken: {error}", path=self.path) from error
             plain.flush()
@@ -140,49 +138,46 @@ def first_line_of(path: str) -> bytes:
     return text if end < 0 else text[: end + 1]
 
 
-def unpacked(packed: int, path: str) -> Generator[bytes, None, None]:
-    """The content of a compressed file, piece by piece; its descriptor stays open.
+def blocks_of(path: str) -> Iterator[bytes]:
+    """The bytes of any file, block by block, in flat memory: unpacked where its name ends in ``.gz`` or ``.zst``.
+
+    Raises as :class:`Content` does.
+    """
+    with storage.reading(path) as fd:
+        if path.endswith((".gz", ".zst")):
+            try:
+                yield from unpacked(fd, path, _BLOCK)
+            except (zlib.error, EOFError) as error:
+                raise NotALogError(f"the compressed data are broken: {error}", path=path) from error
+            return
+        offset = 0
+        while data := storage.read(fd, offset, _BLOCK):
+            offset += len(data)
+            yield data
+
+
+def unpacked(packed: int, path: str, size: int = _PEEK) -> Generator[bytes, None, None]:
+    """The content of a compressed file, piece by piece, `size` bytes of it at a time; its descriptor stays open.
 
     Raises zlib.error or EOFError where it is broken, StorageError where there is nothing to unpack it with.
     """
     if path.endswith(".gz"):
         offset, unzip = 0, zlib.decompressobj(31)
-        while not unzip.eof and (data := storage.read(packed, offset, _PEEK)):
+        while data := storage.read(packed, offset, size):
             offset += len(data)
             while data:
+                if unzip.eof:  # a file may hold several members
+                    unzip = zlib.decompressobj(31)
                 yield unzip.decompress(data, _BLOCK)
-                data = unzip.unconsumed_tail
+                data = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
+        if not unzip.eof:
+            raise EOFError("the file ends in the middle")
         return
     with os.fdopen(storage.duplicate(packed), "rb") as file:
         reader, broken = _zstd_reader(file, path)
         try:
-            while data := reader.read(_PEEK):
+            while data := reader.read(size):
                 yield data
-        except broken as error:
-            raise EOFError(str(error)) from error
-
-
-def _gunzip(packed: int, plain: IO[bytes]) -> None:
-    offset, unzip = 0, zlib.decompressobj(31)
-    while data := storage.read(packed, offset, _BLOCK):
-        offset += len(data)
-        while data:
-            if unzip.eof:  # a file may hold several members
-                unzip = zlib.decompressobj(31)
-            plain.write(unzip.decompress(data, _BLOCK))
-            while unzip.unconsumed_tail:
-                plain.write(unzip.decompress(unzip.unconsumed_tail, _BLOCK))
-            data = unzip.unused_data if unzip.eof else b""
-    if not unzip.eof:
-        raise EOFError("the file ends in the middle")
-
-
-def _unzstd(packed: int, plain: IO[bytes], path: str) -> None:
-    with os.fdopen(storage.duplicate(packed), "rb") as file:
-        reader, broken = _zstd_reader(file, path)
-        try:
-            while data := reader.read(_BLOCK):
-                plain.write(data)
         except broken as error:
             raise EOFError(str(error)) from error
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "query": "Find records by type, actor, time, outcome, any member.",
     "get": "Show one record, by seq or id.",
     "verify": "Check that nothing was changed, removed or put in.",
+    "scan": "Look for secrets in any file or log.",
     "info": "Show segments, sizes, ranges, head and types of a log.",
     "rotate": "Seal the active segment and begin the next.",
     "demo": "See the whole story, in a temporary folder, in seconds.",
