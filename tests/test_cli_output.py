@@ -75,7 +75,7 @@ def test_short_says_who_did_what_to_what_in_words() -> None:
     )  # fmt: skip
     [text] = shown("short", line).splitlines()
     assert text.partition(" 7 ")[2] == (
-        "exec.denied            ann (admin)    denied  warn target=device:d-1/pixel "
+        "exec.denied            ann (admin)      denied  warn target=device:d-1/pixel "
         'reason="not hers" tries=2 log="log.txt (68.4 KiB)" actor.id=u1 actor.ip=192.0.2.1 '
         'artifacts="000000000000 (10 B)" redacted=2'
     )

@@ -26,7 +26,7 @@ _OTHER = "other"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCREENFUL = 200
 """So many records set the widths of a table's columns."""
-_ROOMY, _NARROW = (22, 14, 7), (16, 8, 7)
+_ROOMY, _NARROW = (22, 16, 7), (16, 8, 7)
 """How wide type, actor and outcome are at least, in `short`."""
 
 

@@ -30,12 +30,12 @@ def when(record: dict[str, Any], *, brief: bool = False) -> str:
 
 
 def who(record: dict[str, Any]) -> str:
-    """Who acted: name or else first identifier of the actor, and role; empty where nothing of it is known.
+    """Who acted: name, first identifier or type of the actor, and role; empty where nothing of it is known.
 
-    >>> who({"actor": {"role": "admin", "deviceId": "d-1"}}), who({"actor": {"id": 7, "name": "ann"}}), who({})
-    ('d-1 (admin)', 'ann', '')
+    >>> who({"actor": {"role": "admin", "deviceId": "d-1"}}), who({"actor": {"type": "agent", "name": "x"}}), who({})
+    ('d-1 (admin)', 'x', '')
     """
-    name = _identifier(record)
+    name = _identifier(record) or _member(record.get("actor"), "type")
     role = _member(record.get("actor"), "role")
     return " ".join(word for word in (name, f"({role})" if role else "") if word)
 
@@ -121,7 +121,11 @@ def _reason(record: dict[str, Any]) -> Any:
     return record.get("reason") or _member(record.get("outcome"), "reason")
 
 
-_CELLS = {"actor": ("name", "role"), "target": ("type", "id", "name"), "outcome": ("result", "status", "reason")}
+_CELLS = {
+    "actor": ("type", "name", "role"),
+    "target": ("type", "id", "name"),
+    "outcome": ("result", "status", "reason"),
+}
 
 
 def _beside(name: str, record: dict[str, Any]) -> list[tuple[str, Any]]:
