@@ -107,6 +107,13 @@ def test_short_is_cut_to_a_terminal_and_whole_in_a_pipe(monkeypatch: pytest.Monk
     assert "日本" * 100 in shown("short", line)
 
 
+def test_short_on_a_narrow_terminal_leaves_room_for_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    line = line_of(actor={"name": "ann", "role": "admin"}, outcome="denied", details={"tool": "bash"})
+    [text] = shown("short", line, terminal=True).splitlines()
+    assert text == "2026-11-21T10:11:12Z     7 exec.denied      ann      denied  tool=bash"
+
+
 def test_jsonl_is_the_line_as_it_stands_on_disk() -> None:
     lines = [line_of(n, text="é\n\x7f\u202e") for n in (1, 2)]
     assert shown("jsonl", *lines).encode() == b"".join(lines)

@@ -80,8 +80,9 @@ class _Short(Form):
     def put(self, line: bytes) -> None:
         record = line_of.decode(line)
         columns = self.out.columns
-        head = f"{visible(when(record, brief=columns is not None and columns < 100))} {record.get('seq', '-'):>5}"
-        cells = [compact(record.get("type")), who(record), outcome(record)]
+        brief = columns is not None and columns < 100
+        head = f"{visible(when(record, brief=brief))} {record.get('seq', '-'):>5}"
+        cells = [compact(record.get("type")), who(record, brief=brief), outcome(record)]
         widths = _ROOMY if columns is None or columns >= 120 else _NARROW
         main = " ".join(padded(visible(cell) or "-", least) for cell, least in zip(cells, widths, strict=True))
         words = [main, visible(level(record)), visible(rest(record))]

@@ -29,14 +29,14 @@ def when(record: dict[str, Any], *, brief: bool = False) -> str:
     return f"{instant[: 19 if brief else 23]}Z"
 
 
-def who(record: dict[str, Any]) -> str:
-    """Who acted: name, first identifier or type of the actor, and role; empty where nothing of it is known.
+def who(record: dict[str, Any], *, brief: bool = False) -> str:
+    """Who acted: name, first identifier or type of the actor, and role unless `brief`; empty where nobody knows.
 
     >>> who({"actor": {"role": "admin", "deviceId": "d-1"}}), who({"actor": {"type": "agent", "name": "x"}}), who({})
     ('d-1 (admin)', 'x', '')
     """
     name = _identifier(record) or _member(record.get("actor"), "type")
-    role = _member(record.get("actor"), "role")
+    role = "" if brief and name else _member(record.get("actor"), "role")
     return " ".join(word for word in (name, f"({role})" if role else "") if word)
 
 
