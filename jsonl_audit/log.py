@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit import record
-from jsonl_audit.context import bound, joined
-from jsonl_audit.errors import AuditError, EventError
+from jsonl_audit.artifacts import Store
+from jsonl_audit.errors import AuditError
+from jsonl_audit.intake import Intake, check_events
 from jsonl_audit.segment import Names
 from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.arrears import Arrears
@@ -23,6 +24,8 @@ from jsonl_audit.writer.spillplace import SpillPlace
 from jsonl_audit.writer.stats import Stats
 
 if TYPE_CHECKING:
+    from jsonl_audit.events.model import AuditEvent
+    from jsonl_audit.redact import Redactor
     from jsonl_audit.verifier import Report
 
 __all__ = ["AuditLog"]
@@ -66,7 +69,16 @@ class AuditLog:
     :param admin_space_left: the same again, for less space.
     :param admin_space_left_action: the same again.
     :param on_space: called with the log's path, the bytes that are free and the threshold, for ``"exec"``.
-    :param redact: None: events are written as they are given.
+    :param redact: what is taken out of events before they reach the disk: ``"default"`` (passwords, tokens, keys, by
+        name and by form), ``"privacy"`` (also e-mail addresses, telephone numbers, paths, long texts), a
+        :class:`~jsonl_audit.Redactor` with rules of your own, or None for nothing. A marker says what kind was there,
+        and the member ``redacted`` counts them.
+    :param validate: how events of the types in the catalogue (:mod:`jsonl_audit.events`) are looked at. ``"warn"``:
+        what they lack of actor, task, outcome and schema version is completed, and what is wrong with them is sent to
+        the logger, once each. ``"strict"``: what is wrong, lacking, or of a type not in the catalogue is refused.
+        ``"off"``: all is taken as it is given. Events of other types are free.
+    :param artifacts: where the line of an event would be too long, its large values go into files beside the log, and
+        a reference stands in their place (:meth:`attach`); else such an event is refused.
     :param mode: the permissions of new files, whatever the umask.
     :param backup_count: so many sealed segments are kept: after each sealing the oldest of what is more are purged,
         by a record in the chain first. 0 keeps all.
@@ -86,8 +98,9 @@ class AuditLog:
     """
 
     _tells = frozenset(
-        ("max_bytes", "fsync", "sync_interval", "on_error", "backup_count", "line_limit", "redact", "mode")
-    )
+        ("max_bytes", "fsync", "sync_interval", "on_error", "backup_count", "line_limit", "redact", "validate",
+         "artifacts", "mode")
+    )  # fmt: skip
     """Which of its settings the log tells, and every change of."""
 
     def __init__(
@@ -107,16 +120,18 @@ class AuditLog:
         admin_space_left: int | str | None = None,
         admin_space_left_action: str = "suspend",
         on_space: Callable[[str, int, int], object] | None = None,
-        redact: None = None,
+        redact: str | Redactor | None = "default",
+        validate: str = "warn",
+        artifacts: bool = True,
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
         backup_count: int = 0,
     ) -> None:
-        check_settings(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit, backup_count, redact, shared)
+        check_settings(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit, backup_count, shared)
+        redactor = check_events(redact, validate, artifacts)
         check_policy(on_error, error_timeout, spill_path)
         levels = thresholds(space_left, space_left_action, admin_space_left, admin_space_left_action, on_space)
         spills = on_error == "spill"
-        self._line_limit = line_limit - HELD_ROOM if spills else line_limit
         if lock_timeout is None:
             lock_timeout = SHARED_TIMEOUT if shared else 0.0
         told = {
@@ -126,12 +141,19 @@ class AuditLog:
             "on_error": on_error,
             "backup_count": backup_count,
             "line_limit": line_limit,
-            "redact": redact,
+            "redact": None if redactor is None else redactor.name,
+            "validate": validate,
+            "artifacts": artifacts,
             "mode": f"{mode:04o}",
         }
         told = {name: value for name, value in told.items() if name in self._tells}
         settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count, told)
         names = Names.of(path)
+        limit = line_limit - HELD_ROOM if spills else line_limit
+        self._store = Store(names, mode, redactor=redactor)
+        self._intake = Intake(limit, redactor, validate, self._store if artifacts else None)
+        self._patience = on_error, error_timeout
+        self._room = limit - record.FRAME - record.LONGEST_TYPE
         self._appender = Appender(names, settings)
         try:
             arrears = Arrears(self._appender, SpillPlace(names, spill_path) if spills else None, _lines)
@@ -166,20 +188,18 @@ class AuditLog:
         """hash of the newest record: kept elsewhere, it is an anchor."""
         return self._appender.last.hash
 
-    def append(self, event: Mapping[str, Any] | str, /, **members: Any) -> Receipt:
+    def append(self, event: Mapping[str, Any] | AuditEvent | str, /, **members: Any) -> Receipt:
         """Commits one event and returns when it is as durable as `fsync` says.
 
-        :param event: a mapping, or the event's type; `members` are added to it.
+        :param event: a mapping, an :class:`~jsonl_audit.AuditEvent`, or the event's type; `members` are added to it.
 
         Raises :class:`~jsonl_audit.EventError` if the event is refused (its type is no type name or the engine's
         own, its line is too long): nothing was written. Raises :class:`~jsonl_audit.WriteError` or
         :class:`~jsonl_audit.SyncError` if the event is not known to be recorded.
         """
-        if members or type(event) is not dict:
-            event = _event(event, members)
-        if (found := bound()) is not None:
-            event = joined(event, found)
-        body = record.encode(event, self._line_limit)
+        body = self._intake.body(event, members)
+        if len(body.members) > self._room:
+            body = self._fitted(body)
         policy = self._policy
         if policy.trouble:
             return policy.commit([[body]])[0]
@@ -191,21 +211,21 @@ class AuditLog:
     log = append
     """An alias of :meth:`append`."""
 
-    def append_many(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+    def append_many(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> list[Receipt]:
         """Commits all of the events in one write and one sync, or none of them: also for readers, also after a crash.
 
         Raises as :meth:`append` does; an EventError says which event, and nothing of the batch was written. A batch
         holds at most 16 MiB.
         """
-        bodies = self._encoded(events)
+        bodies = self._bodies(events)
         return self._commit([bodies]) if bodies else []
 
-    def append_group(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+    def append_group(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> list[Receipt]:
         """Commits the events in one write and one sync, each for itself: a crash may keep the first of them.
 
         What :meth:`append` in a loop does, at the price of one sync.
         """
-        bodies = self._encoded(events)
+        bodies = self._bodies(events)
         return self._commit([[body] for body in bodies]) if bodies else []
 
     def _commit(self, groups: Sequence[Sequence[record.Body]]) -> list[Receipt]:
@@ -218,26 +238,38 @@ class AuditLog:
         except OPERATIONAL as error:
             return policy.after(error, groups)
 
-    def _body(self, event: Mapping[str, Any] | str, members: dict[str, Any]) -> record.Body:
-        """What :meth:`append` makes of its arguments; there it is written out, a call costs more than what it does."""
-        event = _event(event, members) if members or type(event) is not dict else event
-        found = bound()
-        return record.encode(event if found is None else joined(event, found), self._line_limit)
+    def _fitted(self, body: record.Body) -> record.Body:
+        """The body, with its large values in artifacts where its line would be too long."""
+        return self._intake.fitted(body, *self._patience)
 
-    def _encoded(self, events: Iterable[Mapping[str, Any]]) -> list[record.Body]:
-        if isinstance(events, str | bytes | Mapping):
-            raise TypeError(f"events is a list of events or another iterable of them, not one {type(events).__name__}")
-        bodies = []
-        limit, found = self._line_limit, bound()
-        for event in events:
-            try:
-                given = event if type(event) is dict else _event(event, {})
-                bodies.append(record.encode(given if found is None else joined(given, found), limit))
-            except EventError as error:
-                number = len(bodies) + 1
-                error.message = f"event {number}: {error.message}; nothing of it or of the others was written"
-                raise
-        return bodies
+    def _bodies(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> list[record.Body]:
+        return self._intake.bodies(events, self._fitted)
+
+    @property
+    def artifacts(self) -> Store:
+        """The files beside the log to which references in its records lead."""
+        return self._store
+
+    def attach(
+        self,
+        data: Any,
+        *,
+        name: str | None = None,
+        media_type: str | None = None,
+        redact: bool = True,
+    ) -> dict[str, Any]:
+        """Puts data into a file beside the log, and returns the reference that an event is to hold, wherever in it.
+
+        The file is on disk when this returns; its name is the BLAKE3 of what is in it. Text is redacted as events are.
+
+        :param data: bytes, a text, a path, a file open for reading, or an iterable of bytes: of any size.
+        :param name: what it was called, for whoever reads the event.
+        :param media_type: such as ``"text/plain"``; guessed by default.
+        :param redact: False keeps a text as it is: the opt-in for prompts and such, where the log may hold them.
+
+        Raises StorageError, and OSError for a path that cannot be read.
+        """
+        return self._store.put(data, name=name, media_type=media_type, redact=redact)
 
     def flush(self) -> None:
         """Returns when everything committed is on disk, in every mode. Raises SyncError."""
@@ -267,6 +299,7 @@ class AuditLog:
         Raises as :meth:`append` does if the record could not be written: then nothing is removed.
         """
         _check_purge(keep, reason)
+        reason = self._intake.clean(reason)
         return self._appender.purge(keep, str.encode(reason, "utf-8", "backslashreplace").decode())
 
     def stats(self) -> Stats:
@@ -312,7 +345,7 @@ class AuditLog:
         """:meth:`append`, under the name of :class:`jsonl_audit.Persistence`."""
         return self.append(event)
 
-    def persist_batch(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+    def persist_batch(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> list[Receipt]:
         """:meth:`append_many`, under the name of :class:`jsonl_audit.Persistence`."""
         return self.append_many(events)
 
@@ -334,18 +367,6 @@ class AuditLog:
 
     def __repr__(self) -> str:
         return f"<AuditLog {self.path!r}{' closed' if self._appender.closed else ''}>"
-
-
-def _event(event: Any, members: dict[str, Any]) -> Mapping[Any, Any]:
-    if isinstance(event, str):
-        if "type" in members:
-            raise EventError("the type is given twice: as the event and as a member")
-        return {"type": event, **members}
-    if not isinstance(event, Mapping):
-        raise EventError(
-            f"an event is a mapping or a type name, not {type(event).__name__}", actual=type(event).__name__
-        )
-    return {**record.members_of(event), **members} if members else event
 
 
 def _lines(path: str, after: int, text: str | None = None, /) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ import enum
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from blake3 import blake3
@@ -26,11 +26,14 @@ from jsonl_audit.ids import new_id
 
 __all__ = [
     "BATCH_LIMIT",
+    "FRAME",
     "HARD_LIMIT",
     "LINE_LIMIT",
+    "LONGEST_TYPE",
     "RESERVED",
     "ZERO",
     "Body",
+    "Cleaner",
     "batch_of",
     "control",
     "decode",
@@ -59,6 +62,7 @@ RESERVED = frozenset(("seq", "ts", "id", "type", "clock", "batch", "salt", "eras
 """Names at the top level of a record that belong to the engine."""
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+LONGEST_TYPE = 128
 TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 HEAD = re.compile(
     (
@@ -91,8 +95,20 @@ class Body(NamedTuple):
     """The event's own time, in the form on disk."""
 
 
-def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
-    """The event as the body of a line of at most `limit` bytes.
+class Cleaner(Protocol):
+    """What takes out of an event that must not reach the disk, and counts it in `found`, by kind."""
+
+    def names(self, event: dict[str, Any], found: dict[str, int], /) -> dict[str, Any]:
+        """The event without the values whose names tell what they are; it is not changed itself."""
+
+    def patterns(self, members: bytes, found: dict[str, int], /) -> bytes:
+        """The members, as they will stand in the line, without what can be told by its form."""
+
+
+def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT, cleaner: Cleaner | None = None) -> Body:
+    """The event as the body of a line of at most `limit` bytes, and without what `cleaner` takes out.
+
+    What was taken out is counted in the member `redacted`, by kind.
 
     Raises EventError if `type` is no type name, ReservedTypeError for a type under ``audit.``, EventTooLargeError
     past the limit. Nothing else in an event is refused: see :mod:`jsonl_audit.values` for the forms of odd values.
@@ -103,6 +119,7 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
     if type(event) is not dict:
         event = members_of(event)
     source, own_id, own_time = event, None, None
+    found: dict[str, int] = {}
     try:
         given = event.get("type")
         # A member of an enumeration of texts is a text too, but not always the one that the serialiser writes.
@@ -121,6 +138,8 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
             event = {"type": given, **event}
         # Asked first: the serialiser would follow tuples until the process has no stack left.
         odd = not values.faithful(event)
+        if cleaner is not None and not odd:
+            event = cleaner.names(event, found)
         text = b"" if odd else orjson.dumps(event, values.iso, _OPTIONS)
     except EventError:
         raise
@@ -128,14 +147,21 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
         odd, text, kind, given = True, b"", b"", None
     if odd:
         kind, event, own_id, own_time = _in_forms(source, limit)
+        found.clear()
+        if cleaner is not None:
+            event = cleaner.names(event, found)
         given = event.get("type")
         text = orjson.dumps(event)
     if given is not None:  # its text is cut off: cheaper than a copy of the dict without it
         members = text[10 + len(kind) : -1]
     else:
         members = b"," + text[1:-1] if len(text) > 2 else b""
+    if cleaner is not None:
+        members = cleaner.patterns(members, found)
+        if found:
+            members = _counted(members, found)
     # The longest seq, `batch` and `clock` that can come to it later are counted in.
-    length = len(members) + len(kind) + _FRAME
+    length = len(members) + len(kind) + FRAME
     if length > limit:
         raise EventTooLargeError(
             f"the event's line would be {length} bytes, the limit is {limit}; shorten it, keep large data elsewhere "
@@ -146,8 +172,23 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT) -> Body:
     return _tuple(Body, (kind, members, own_id, own_time))
 
 
-_FRAME = len('{"seq":9223372036854775807,"ts":"","id":"","type":"","clock":"","batch":[,],"prev":"","hash":""}\n')
-_FRAME += 27 + 36 + 27 + 18 + 64 + 64
+def _counted(members: bytes, found: dict[str, int]) -> bytes:
+    """The members, and behind them how often what was taken out of them: with what an own `redacted` counts already."""
+    if b',"redacted":' in members:  # in the text of any member, perhaps
+        event = orjson.loads(b"{%b}" % members[1:])
+        if "redacted" in event:
+            before = event.pop("redacted")
+            if type(before) is dict and all(type(count) is int for count in before.values()):
+                found = {**before, **{kind: count + before.get(kind, 0) for kind, count in found.items()}}
+            else:
+                event["details"] = _with_details(event.get("details", {}), {"redacted": before})
+            members = b"," + orjson.dumps(event)[1:-1] if event else b""
+    return members + b',"redacted":' + orjson.dumps(found)
+
+
+FRAME = len('{"seq":9223372036854775807,"ts":"","id":"","type":"","clock":"","batch":[,],"prev":"","hash":""}\n')
+FRAME += 27 + 36 + 27 + 18 + 64 + 64
+"""Bytes that a line may have beside its type and members."""
 
 
 def control(kind: str, details: Mapping[str, Any]) -> Body:

@@ -165,7 +165,7 @@ def test_what_waits_is_committed_together(path: Path, calls: Calls) -> None:
 
 def test_events_are_encoded_at_the_call(path: Path) -> None:
     async def main() -> None:
-        async with AsyncAuditLog(path, fsync="never") as log:
+        async with AsyncAuditLog(path, fsync="never", artifacts=False) as log:
             event = {"type": "x", "details": {"n": 1}}
             with context(task="t"):
                 appending = log.append(event)

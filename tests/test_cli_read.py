@@ -52,7 +52,7 @@ def test_tail_shows_the_last_records_oldest_first(cli: CommandLine, log: Path) -
 
 def test_tail_prints_a_line_a_record(cli: CommandLine, log: Path) -> None:
     [line] = cli("tail", "-n", "1").lines
-    assert line.split()[1:] == ["33", "exec.completed", "u2", "success", "n=29"]
+    assert line.split()[1:] == ["33", "exec.completed", "u2", "success", "info", "n=29"]
 
 
 def test_tail_takes_filters(cli: CommandLine, log: Path) -> None:

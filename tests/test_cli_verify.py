@@ -176,7 +176,7 @@ def test_real_events_go_in_and_come_out_unchanged(
     tmp_path: Path, cloudtrail_file: Path, cloudtrail: list[dict[str, Any]], max_bytes: str
 ) -> None:
     given = gzip.decompress(cloudtrail_file.read_bytes())
-    ended = run("append", "--max-bytes", max_bytes, "audit.jsonl", cwd=tmp_path, stdin=given)
+    ended = run("append", "--redact", "off", "--max-bytes", max_bytes, "audit.jsonl", cwd=tmp_path, stdin=given)
     assert (ended.status, ended.err) == (0, "")
     assert (len(list(tmp_path.glob("audit.2*.jsonl"))) > 50) is (max_bytes == "64KiB")
     came = [json.loads(line) for line in run("query", "-o", "jsonl", cwd=tmp_path).out.splitlines()]
@@ -192,7 +192,7 @@ def test_real_events_can_be_kept_whole_with_their_types_and_times(
     cli: CommandLine, cloudtrail_file: Path, cloudtrail: list[dict[str, Any]]
 ) -> None:
     given = gzip.decompress(cloudtrail_file.read_bytes())
-    options = ["--wrap", "--type-from", "eventName", "--time-from", "eventTime", "--fsync", "never"]
+    options = ["--wrap", "--type-from", "eventName", "--time-from", "eventTime", "--fsync", "never", "--redact", "off"]
     assert cli("append", *options, stdin=given).status == 0
     came = cli("query", "-o", "jsonl").records
     assert [record["details"] for record in came] == cloudtrail

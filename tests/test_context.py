@@ -31,14 +31,14 @@ def last(log: AuditLog) -> dict[str, Any]:
 
 def test_every_event_inside_has_the_members(log: AuditLog) -> None:
     with context(task="deploy-7", actor={"id": "u1"}):
-        log.append("exec.completed", outcome="success")
-        assert last(log) == {"type": "exec.completed", "outcome": "success", "task": "deploy-7", "actor": {"id": "u1"}}
+        log.append("job.completed", outcome="success")
+        assert last(log) == {"type": "job.completed", "outcome": "success", "task": "deploy-7", "actor": {"id": "u1"}}
         log.append_many([{"type": "a"}, {"n": 1}])
         assert [(each["type"], each["task"]) for each in log.tail(2)] == [("a", "deploy-7"), ("custom", "deploy-7")]
         log.append_group([{"type": "b"}])
         assert last(log)["task"] == "deploy-7"
-    log.append("exec.completed")
-    assert last(log) == {"type": "exec.completed"}
+    log.append("job.completed")
+    assert last(log) == {"type": "job.completed"}
 
 
 def test_nested_ones_merge_and_the_inner_one_wins(log: AuditLog) -> None:

@@ -24,7 +24,7 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(tmp_path: Path
     ended = run("demo", cwd=tmp_path, TMPDIR=str(tmp_path))
     assert (ended.status, ended.err) == (0, "")
     verdicts = re.findall(r"^   (?:ok|!!) (\w+)", ended.text, re.MULTILINE)
-    assert verdicts == ["intact", "tampered", "tampered", "torn", "intact", "incomplete", "tampered"]
+    assert verdicts == ["not", "intact", "tampered", "tampered", "torn", "intact", "incomplete", "tampered"]
     for kind in ("record-modified", "records-missing", "torn-tail", "segment-missing", "segment-altered"):
         assert kind in ended.text
     assert not [*tmp_path.iterdir()]

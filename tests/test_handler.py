@@ -876,7 +876,7 @@ def test_wrong_options_have_the_same_words_whenever_the_log_is_opened(disk: Disk
     with pytest.raises(TypeError, match="'fsynk' is no option"):
         AuditHandler(disk.path, delay=delay, fsynk="always")
     with pytest.raises(ValueError, match="redact"):
-        AuditHandler(disk.path, delay=delay, redact="default")
+        AuditHandler(disk.path, delay=delay, redact="some")
     AuditHandler(disk.path, maxBytes=1e7, backupCount=-1, delay=delay).close()  # type: ignore[arg-type]
 
 

@@ -27,7 +27,9 @@ DEFAULTS = {
     "on_error": "raise",
     "backup_count": 0,
     "line_limit": 32768,
-    "redact": None,
+    "redact": "default",
+    "validate": "warn",
+    "artifacts": True,
     "mode": "0600",
 }
 
@@ -166,7 +168,7 @@ def test_a_member_that_was_not_known_is_no_change_and_one_that_is_not_known_here
         log.append("t")
     line = disk.lines()[0]
     known = json.loads(line)["details"]["settings"]
-    assert known.pop("redact", 0) is None
+    assert known.pop("redact") == "default"
     log = Log(disk.folder, "other.jsonl")
     details = {**json.loads(line)["details"], "settings": {**known, "later": [1]}}
     Path(log.names.path).unlink()
@@ -235,12 +237,16 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line_goes_by_the_settings_of_the_log(disk: Disk) -> None:
-    with AuditLog(disk.path, fsync="interval", max_bytes=3000, line_limit=2048, backup_count=4, on_error="drop") as log:
+    options: dict[str, Any] = {
+        "fsync": "interval", "max_bytes": 3000, "line_limit": 2048, "backup_count": 4, "on_error": "drop",
+        "artifacts": False,
+    }  # fmt: skip
+    with AuditLog(disk.path, **options) as log:
         log.append("t")
     for _ in range(12):
         run("append", "--type", "cron", "--detail", "text=" + "x" * 300, folder=disk.folder)
     assert len(disk.sealed()) > 1, "it sealed at the size that the log tells"
-    with AuditLog(disk.path, fsync="interval", max_bytes=3000, line_limit=2048, backup_count=4, on_error="drop") as log:
+    with AuditLog(disk.path, **options) as log:
         log.append("t")
     assert changes(disk) == []
     refused = subprocess.run(
@@ -259,7 +265,8 @@ def test_a_log_that_the_command_line_made_is_a_services_without_a_change(disk: D
         log.append("t")
         log.rotate()
     assert changes(disk) == []
-    assert told(disk) == [{name: DEFAULTS[name] for name in ("max_bytes", "fsync", "line_limit")}, DEFAULTS]
+    names = ("max_bytes", "fsync", "line_limit", "redact", "validate", "artifacts")
+    assert told(disk) == [{name: DEFAULTS[name] for name in names}, DEFAULTS]
 
 
 @pytest.mark.parametrize("value", ["soon", 7, None, [1], {"a": 1}])
@@ -275,7 +282,7 @@ def test_info_shows_them(disk: Disk) -> None:
         log.append("t")
     shown = run("info", folder=disk.folder).stdout
     assert "fsync=always" in shown
-    assert "redact=null" in shown
+    assert "redact=default" in shown
     assert json.loads(run("info", "--json", folder=disk.folder).stdout)["settings"] == DEFAULTS
 
 

@@ -17,6 +17,9 @@ from jsonl_audit.log import AuditLog
 from jsonl_audit.writer.chain import Receipt
 
 if TYPE_CHECKING:
+    from jsonl_audit.artifacts import Store
+    from jsonl_audit.events.model import AuditEvent
+    from jsonl_audit.record import Body
     from jsonl_audit.verifier import Report
     from jsonl_audit.writer.stats import Stats
 
@@ -168,35 +171,54 @@ class AsyncAuditLog:
 
     # -- writing
 
-    def append(self, event: Mapping[str, Any] | str, /, **members: Any) -> Coroutine[Any, Any, Receipt]:
+    def append(self, event: Mapping[str, Any] | AuditEvent | str, /, **members: Any) -> Coroutine[Any, Any, Receipt]:
         """As :meth:`AuditLog.append`: to be awaited, or made a task of. What is not awaited is not recorded.
 
         Raises EventError at once, and what AuditLog.append raises when awaited; of a StorageError `done` and
         `attempted` speak of this event alone.
         """
         log, tickets = self._ready()
-        return self._one(tickets, log._body(event, members))
+        body = log._intake.body(event, members)
+        if not log._intake.fits(body):  # its artifacts are written in its turn, in the thread
+            return self._alone(tickets, body)
+        return self._one(tickets, body)
 
     log = append
     """An alias of :meth:`append`."""
 
-    def append_many(self, events: Iterable[Mapping[str, Any]]) -> Coroutine[Any, Any, list[Receipt]]:
+    def append_many(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> Coroutine[Any, Any, list[Receipt]]:
         """As :meth:`AuditLog.append_many`: all of the events or none of them."""
         log, tickets = self._ready()
-        bodies = log._encoded(events)
+        bodies = log._intake.bodies(events)
         return self._all(tickets, [bodies] if bodies else [])
 
-    def append_group(self, events: Iterable[Mapping[str, Any]]) -> Coroutine[Any, Any, list[Receipt]]:
+    def append_group(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> Coroutine[Any, Any, list[Receipt]]:
         """As :meth:`AuditLog.append_group`: each of the events for itself."""
         log, tickets = self._ready()
-        return self._all(tickets, [[body] for body in log._encoded(events)])
+        return self._all(tickets, [[body] for body in log._intake.bodies(events)])
 
     async def _one(self, tickets: Tickets, body: Any) -> Receipt:
         receipts: list[Receipt] = await self._through(tickets, [[body]])
         return receipts[0]
 
+    async def _alone(self, tickets: Tickets, body: Body) -> Receipt:
+        receipts: list[Receipt] = await self._through(tickets, work=lambda: self._fitted_and_committed([[body]]))
+        return receipts[0]
+
     async def _all(self, tickets: Tickets, groups: Groups) -> list[Receipt]:
-        return list(await self._through(tickets, groups)) if groups else []
+        if not groups:
+            return []
+        assert self._log is not None
+        fits = self._log._intake.fits
+        if all(fits(body) for bodies in groups for body in bodies):
+            return list(await self._through(tickets, groups))
+        return list(await self._through(tickets, work=lambda: self._fitted_and_committed(groups)))
+
+    def _fitted_and_committed(self, groups: Groups) -> list[Receipt]:
+        """In the thread: where an event has large values, a failure to store these is its own, and no other's."""
+        assert self._log is not None
+        fitted = self._log._fitted
+        return self._commit([[fitted(body) for body in bodies] for bodies in groups])
 
     async def _through(self, tickets: Tickets, groups: Groups = (), work: Callable[[], Any] | None = None) -> Any:
         self._must_be_here()
@@ -223,6 +245,18 @@ class AsyncAuditLog:
             for receipt in receipts:
                 if receipt.seq > self._last[0]:
                     self._last = receipt.seq, receipt.hash
+
+    @property
+    def artifacts(self) -> Store:
+        """As :attr:`AuditLog.artifacts`. Raises ClosedError before the log is open."""
+        if self._log is None:
+            raise ClosedError("the log is not open; open it by `async with` or AsyncAuditLog.open", path=self.path)
+        return self._log.artifacts
+
+    async def attach(self, data: Any, **how: Any) -> dict[str, Any]:
+        """As :meth:`AuditLog.attach`, in a thread."""
+        log, _ = self._ready()
+        return await asyncio.to_thread(log.attach, data, **how)
 
     async def flush(self) -> None:
         """As :meth:`AuditLog.flush`: also what other tasks had begun to append before."""
@@ -301,7 +335,7 @@ class AsyncAuditLog:
         """:meth:`append`."""
         return await self.append(event)
 
-    async def persist_batch(self, events: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+    async def persist_batch(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> list[Receipt]:
         """:meth:`append_many`."""
         return await self.append_many(events)
 

@@ -16,7 +16,7 @@ from jsonl_audit.cli.parse import BadLineError, parse_object
 from jsonl_audit.cli.shape import Shape, unparsed
 from jsonl_audit.cli.stdin import Line, lines_of, reader_of_stdin
 from jsonl_audit.cli.streams import Output, Progress, ReaderGoneError, on_terminal, say
-from jsonl_audit.cli.writing import open_log, settled, writing_options
+from jsonl_audit.cli.writing import WRITING, open_log, settled, writing_options
 from jsonl_audit.errors import EventError, StorageError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def command(path: str | None, **options: Any) -> int:
     With --type-from, characters that no type may have become underscores (the member itself stays as it is);
     without that member the type is --type, else custom. A --time-from member that is no time refuses the line.
     """
-    writing = {name: options.pop(name) for name in ("fsync", "max_bytes", "line_limit", "lock_timeout")}
+    writing = {name: options.pop(name) for name in WRITING}
     about_lines = [name for name in ("type_from", "time_from", "wrap", "on_bad") if options[name]]
     of_one = ("actor", "target", "outcome", "level", "detail", "set", "time", "id")
     about_one = [name for name in of_one if options[name] not in (None, ())]
@@ -86,7 +86,7 @@ def command(path: str | None, **options: Any) -> int:
             _give(out, log.append(one), None)
             return _flush(out)
         shape = Shape(options["type"], options["type_from"], options["time_from"], options["wrap"])
-        return _Lines(log, shape, options["on_bad"] or "skip", writing["line_limit"], out).append_all()
+        return _Lines(log, shape, options["on_bad"] or "skip", out).append_all()
 
 
 def _give(out: Output | None, receipt: Receipt, line: int | None) -> None:
@@ -104,11 +104,10 @@ def _flush(out: Output | None) -> int:
 class _Lines:
     """Standard input on its way into a log. What one read gives is one commit; each record counts for itself."""
 
-    def __init__(self, log: AuditLog, shape: Shape, on_bad: str, line_limit: int, out: Output | None) -> None:
+    def __init__(self, log: AuditLog, shape: Shape, on_bad: str, out: Output | None) -> None:
         self._log = log
         self._shape = shape
         self._on_bad = on_bad
-        self._line_limit = line_limit
         self._out = out
         self._appended = self._refused = self._kept = 0
         self._first = self._last = 0
@@ -129,18 +128,18 @@ class _Lines:
         return interrupt.status or int(self._refused > 0)
 
     def _append(self, group: list[Line]) -> None:
-        events, numbers = [], []
+        bodies, numbers = [], []
         for line in group:
-            event = self._event(line)
-            if event is not None:
-                events.append(event)
+            body = self._body(line)
+            if body is not None:
+                bodies.append(body)
                 numbers.append(line.number)
             if self._stopped:
                 break
-        if not events:
+        if not bodies:
             return
         try:
-            receipts = self._log.append_group(events)
+            receipts = self._log._commit([[body] for body in bodies])
         except StorageError as error:
             error.message += (
                 f"; of the input, the lines from {numbers[0]} on are not known to be recorded: look at the last record "
@@ -157,28 +156,25 @@ class _Lines:
         except ReaderGoneError:  # nobody wants the receipts; the records are wanted all the same
             self._out = None
 
-    def _event(self, line: Line) -> dict[str, Any] | None:
-        """The event of a line, known to be accepted; None if there is none."""
+    def _body(self, line: Line) -> record.Body | None:
+        """What the record of a line will hold; None if there is none."""
         try:
             if line.text is None:
                 raise BadLineError(f"{line.size:,} bytes; no line may be longer than {record.HARD_LIMIT:,}")
-            event = self._shape.event(parse_object(line.text))
-            record.encode(event, self._line_limit)
-            return event
+            return self._log._fitted(self._log._intake.body(self._shape.event(parse_object(line.text))))
         except (BadLineError, EventError) as error:
             return self._bad(line, str(error))
 
-    def _bad(self, line: Line, why: str) -> dict[str, Any] | None:
+    def _bad(self, line: Line, why: str) -> record.Body | None:
         if self._on_bad == "keep" and line.text is not None:
-            event = unparsed(line.text, line.number, why)
             try:
-                record.encode(event, self._line_limit)
+                body = self._log._fitted(self._log._intake.body(unparsed(line.text, line.number, why)))
             except EventError:
                 pass  # too long to be kept in any form
             else:
                 self._kept += 1
                 say(f"line {line.number}: {why}; kept as text")
-                return event
+                return body
         self._refused += 1
         self._stopped = self._on_bad == "stop"
         say(f"line {line.number}: {why}" + ("; stopped here" if self._stopped else ""))

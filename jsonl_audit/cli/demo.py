@@ -16,7 +16,7 @@ import click
 
 from jsonl_audit.cli.colours import Paint, wanted
 from jsonl_audit.cli.demo_damage import DAMAGES, Damage
-from jsonl_audit.cli.demo_events import afternoon
+from jsonl_audit.cli.demo_events import afternoon, careless
 from jsonl_audit.cli.demo_page import WIDTH, Page
 from jsonl_audit.cli.options import color_option
 from jsonl_audit.cli.output import make_form
@@ -89,6 +89,7 @@ class Story:
         page.show()
         self._tail()
         self._query()
+        self._redact()
         self._verify()
         page.show()
         self._damage()
@@ -152,6 +153,20 @@ class Story:
         self._page.text("", self._page.paint.dim(f"{len(lines)} found in {took * 1000:.1f} ms, the first 4 shown"))
         if not lines:
             self._wrong("no exec.denied was found")
+
+    def _redact(self) -> None:
+        from jsonl_audit.reader import tail_lines
+
+        self._page.section("What an agent was given, and the log must not keep", "AuditLog.append(…)")
+        event, secrets = careless()
+        with AuditLog(self._log, max_bytes=MAX_BYTES) as log:
+            log.append(event)
+        self._show(tail_lines(self._log, 1), "table", ("details.command", "details.env", "redacted"))
+        files = [path for path in self._folder.rglob("*") if path.is_file()]
+        found = [path.name for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
+        self._page.result(not found, "not on disk", f"{len(files)} files searched for its {len(secrets)} secrets")
+        if found:
+            self._wrong(f"a secret lies in {', '.join(found)}")
 
     def _show(self, lines: list[bytes], name: str = "short", fields: Sequence[str] = ()) -> None:
         form = make_form(name, _Narrow(self._page), self._page.paint, fields)

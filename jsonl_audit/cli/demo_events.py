@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["afternoon"]
+__all__ = ["afternoon", "careless"]
 
 _PEOPLE = (
     ("ann", "macbook-ann", "192.0.2.14", "admin"),
@@ -50,6 +50,29 @@ def afternoon(events: int, seed: int = 7) -> Iterator[dict[str, Any]]:
             yield event
 
 
+def careless(seed: int = 7) -> tuple[dict[str, Any], list[str]]:
+    """An event with secrets in it, as programs log them, and the secrets; made up, the same each time.
+
+    >>> event, secrets = careless()
+    >>> all(secret in str(event) for secret in secrets)
+    True
+    """
+    chance = random.Random(seed)  # noqa: S311 - no real secret
+    letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    token, key, word = ("".join(chance.choices(letters, k=length)) for length in (36, 16, 12))
+    secrets = [f"ghp_{token}", f"AKIA{key}", word]
+    event = {
+        "type": "exec.requested",
+        "actor": {"id": "ann"},
+        "details": {
+            "tool": "git",
+            "command": f"git clone https://ann:{secrets[0]}@git.example/api",
+            "env": {"AWS_ACCESS_KEY_ID": secrets[1], "DB_PASSWORD": word},
+        },
+    }
+    return event, secrets
+
+
 def _turn(chance: random.Random, actor: dict[str, Any], turn: int) -> Iterator[dict[str, Any]]:
     session, task = f"s-{1000 + turn}", f"task-{turn:03d}"
     said = {"actor": actor, "session": session}
@@ -59,7 +82,7 @@ def _turn(chance: random.Random, actor: dict[str, Any], turn: int) -> Iterator[d
             yield {"type": "auth.connect.failure", **said, "outcome": "failure", "level": "warn",
                    "details": {"reason": "bad signature", "attempt": attempt}}  # fmt: skip
         yield {"type": "rpc.rate_limited", **said, "outcome": "denied", "level": "warn",
-               "details": {"method": "connect", "limit": "3/min"}}  # fmt: skip
+               "details": {"method": "connect", "limit": 3, "window": 60}}  # fmt: skip
         return
     yield {"type": "auth.connect.success", **said, "outcome": "success", "details": {"method": "device key"}}
     if turn % 5 == 1:

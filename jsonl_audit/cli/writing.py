@@ -15,8 +15,10 @@ from jsonl_audit.cli.options import size
 if TYPE_CHECKING:
     from jsonl_audit.log import AuditLog
 
-__all__ = ["lock_option", "open_log", "settled", "writing_options"]
+__all__ = ["WRITING", "lock_option", "open_log", "settled", "writing_options"]
 
+WRITING = ("fsync", "max_bytes", "line_limit", "redact", "validate", "lock_timeout")
+"""What `writing_options` adds to a command."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 LOCK_TIMEOUT = 10.0
 """Seconds that a commit waits for other appenders: nearly all hold the lock for an instant."""
@@ -31,7 +33,7 @@ def lock_option(command: _Command) -> _Command:
 
 
 def writing_options(command: _Command) -> _Command:
-    """--fsync, --max-bytes, --line-limit, --lock-timeout."""
+    """The options of `WRITING`."""
     options = [
         click.option(
             "--fsync", type=click.Choice(["always", "interval", "never"]), show_default="the log's own, else always",
@@ -43,7 +45,15 @@ def writing_options(command: _Command) -> _Command:
         ),
         click.option(
             "--line-limit", type=size, show_default="the log's own, else 32KiB", metavar="SIZE",
-            help="The longest line; 16MiB at most. What is longer is refused.",
+            help="The longest line; 16MiB at most. Large values of a longer one go into artifacts.",
+        ),
+        click.option(
+            "--redact", type=click.Choice(["default", "privacy", "off"]), show_default="the log's own, else default",
+            help="What is taken out before it is written: passwords, tokens and keys; also personal data; nothing.",
+        ),
+        click.option(
+            "--validate", type=click.Choice(["warn", "strict", "off"]), show_default="the log's own, else warn",
+            help="What is done about events of known types that are not as these ask: say it, refuse them, nothing.",
         ),
         lock_option,
     ]  # fmt: skip
@@ -65,14 +75,26 @@ def settled(path: str, options: dict[str, Any]) -> dict[str, Any]:
     except AuditError:  # no log yet, or none: opening it says so
         known = {}
     own = {name: value for name, value in known.items() if name in _USABLE and _USABLE[name](value)}
-    return {name: {**_ELSE, **own}.get(name) if value is None else value for name, value in options.items()}
+    wanted = {**options, "artifacts": None}.items()
+    made: dict[str, Any] = {name: {**_ELSE, **own}.get(name) if value is None else value for name, value in wanted}
+    made["tells"] = frozenset(_ELSE)
+    if "redact" in known and "redact" not in own and options["redact"] is None:
+        streams.say("the log is written with redaction rules of its own, not known here: the default ones are used")
+        made["tells"] -= {"redact"}
+    return made
 
 
-_ELSE = {"fsync": "always", "max_bytes": 100 * 2**20, "line_limit": 32 * 2**10}
+_ELSE = {
+    "fsync": "always", "max_bytes": 100 * 2**20, "line_limit": 32 * 2**10, "redact": "default", "validate": "warn",
+    "artifacts": True,
+}  # fmt: skip
 _USABLE: dict[str, Callable[[Any], bool]] = {  # what a log tells is somebody's file
     "fsync": lambda value: value in ("always", "interval", "never"),
     "max_bytes": lambda value: value is None or (type(value) is int and value >= 0),
     "line_limit": lambda value: type(value) is int and 1024 <= value <= 16 * 2**20,
+    "redact": lambda value: value in (None, "default", "privacy"),
+    "validate": lambda value: value in ("warn", "strict", "off"),
+    "artifacts": lambda value: type(value) is bool,
 }
 
 
@@ -84,7 +106,7 @@ class _Saying(logging.Handler):
 
 
 @contextlib.contextmanager
-def open_log(path: str, **options: Any) -> Iterator[AuditLog]:
+def open_log(path: str, *, tells: frozenset[str] = frozenset(), **options: Any) -> Iterator[AuditLog]:
     """The log at `path`, shared, open within the `with`. What the engine finds meanwhile is said on standard error.
 
     Raises click.UsageError for a setting that makes no sense, else as AuditLog does.
@@ -95,7 +117,7 @@ def open_log(path: str, **options: Any) -> Iterator[AuditLog]:
     class Guest(AuditLog):
         """Of its settings the log tells those that the command line can say."""
 
-        _tells = frozenset(_ELSE)
+        _tells = tells
 
     logger, saying = logging.getLogger("jsonl_audit"), _Saying()
     propagated, logger.propagate = logger.propagate, False

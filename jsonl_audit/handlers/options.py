@@ -18,7 +18,7 @@ _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 _WHOLE = frozenset(("max_bytes", "backup_count", "line_limit"))
 _SECONDS = frozenset(("sync_interval", "lock_timeout", "error_timeout"))
 _SPACE = frozenset(("space_left", "admin_space_left"))
-_FLAGS = frozenset(("shared", "delay"))
+_FLAGS = frozenset(("shared", "delay", "artifacts"))
 
 
 def checked(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,6 +78,7 @@ def check(path: str | os.PathLike[str], kind: str, options: Mapping[str, Any]) -
     have; NotALogError, NewerFormatError, IsADirectoryError for a path where something else stands. Opens no log."""
     import inspect  # only for logs that are opened later: opening looks itself
 
+    from jsonl_audit.intake import check_events
     from jsonl_audit.log import AuditLog
     from jsonl_audit.segment import Names
     from jsonl_audit.writer.recover import check_foreign
@@ -90,7 +91,7 @@ def check(path: str | os.PathLike[str], kind: str, options: Mapping[str, Any]) -
         if name not in known:
             raise TypeError(f"{name!r} is no option of AuditLog")
     values = {name: options.get(name, parameter.default) for name, parameter in known.items()}
-    for look in (check_settings, check_policy, thresholds):
+    for look in (check_settings, check_policy, check_events, thresholds):
         look(**{name: values[name] for name in inspect.signature(look).parameters})
     names = Names.of(path_of(path))
     try:

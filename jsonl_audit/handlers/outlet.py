@@ -23,7 +23,6 @@ from jsonl_audit.context import bound, joined
 from jsonl_audit.errors import (
     AuditError,
     ClosedError,
-    EventTooLargeError,
     LockedError,
     LogError,
     StorageError,
@@ -32,7 +31,6 @@ from jsonl_audit.errors import (
 from jsonl_audit.handlers.options import check, checked, path_of
 from jsonl_audit.handlers.unopened import HandedOverError, Unopened
 from jsonl_audit.log import AuditLog
-from jsonl_audit.shorten import shortened
 from jsonl_audit.writer.chain import DroppedReceipt, Receipt
 
 __all__ = ["KEPT", "OWN_LOGGER", "Outlet", "outlet_of"]
@@ -143,6 +141,7 @@ class Outlet:
                     self._unopened = Unopened(self.path, self.options)
                 failed: AuditError = error
             else:
+                log._intake.shortens = True
                 if self._unopened is not None:
                     self._unopened.hand_over(log)
                 self._log, self._error, self._unopened = log, None, None
@@ -197,7 +196,7 @@ class Outlet:
                 _append_later()
 
     def _append(self, event: Mapping[str, Any]) -> Receipt:
-        tries, cut = 0, False
+        tries = 0
         while True:
             log = self._log or self._opened()
             try:
@@ -211,10 +210,9 @@ class Outlet:
                     if unopened is None:
                         self._error = None  # it is open meanwhile, or this is a child that knows nothing yet
                         continue
-                    found = None if cut else bound()
-                    receipt = unopened.take(event if found is None else joined(event, found), log)
+                    receipt = unopened.take(event, log)
                 else:
-                    receipt = Context().run(log.append, event) if cut else log.append(event)
+                    receipt = log.append(event)
                 if type(receipt) is DroppedReceipt:
                     self.lost += 1
                 return receipt
@@ -226,12 +224,6 @@ class Outlet:
             except HandedOverError:
                 with self._gate:  # until it is handed over
                     continue
-            except EventTooLargeError as error:
-                if cut:
-                    raise
-                found = bound()  # what every event gets counts too, and may be what is too long
-                whole = event if found is None else joined(event, found)
-                event, cut = shortened(whole, error.expected), True
 
     def _wait(self, error: AuditError) -> AuditLog:
         """Opens the log when it can be. Raises the error after `error_timeout` seconds."""

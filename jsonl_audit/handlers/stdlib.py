@@ -44,7 +44,8 @@ class AuditHandler(logging.Handler):
     :param spill_path: the folder for what is spilled.
     :param lock_timeout: seconds to wait for other writers.
     :param permissions: of new files; AuditLog calls it `mode`.
-    :param line_limit: bytes; a longer record is shortened, its length and hash noted.
+    :param line_limit: bytes; the large values of a longer record go into artifacts; without these it is shortened, its
+        length and hash noted.
     :param type: of the records; a call may name another by ``extra={"audit_type": "auth.login"}``.
     :param options: what else AuditLog takes.
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from jsonl_audit import record
 from jsonl_audit.errors import AuditError, ClosedError, LogError, StorageError
+from jsonl_audit.intake import Intake
 from jsonl_audit.log import AuditLog
+from jsonl_audit.redact import redactor_of
 from jsonl_audit.segment import Names
 from jsonl_audit.writer import spillplace
 from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
@@ -39,7 +41,10 @@ class Unopened:
         self._options = options
         self._spills = options.get("on_error") == "spill"
         self._place = SpillPlace(self._names, options.get("spill_path"))
-        self._limit = options.get("line_limit", record.LINE_LIMIT) - HELD_ROOM
+        limit = options.get("line_limit", record.LINE_LIMIT) - HELD_ROOM
+        # The artifacts of a log that cannot be opened are no place to rely on: what is too long is cut.
+        redactor = redactor_of(options.get("redact", "default"))
+        self._intake = Intake(limit, redactor, options.get("validate", "warn"), shortens=True)
         self._lock = threading.Lock()
         self._held: AuditLog | None = None
         self._lost: dict[str, tuple[int, AuditError, str]] = {}  # how many, why, and since when
@@ -54,9 +59,9 @@ class Unopened:
     def take(self, event: Mapping[str, Any], error: AuditError) -> Receipt:
         """Holds or counts an event.
 
-        Raises HandedOverError once the log is open, StorageError where it cannot be held, what record.encode raises.
+        Raises HandedOverError once the log is open, StorageError where it cannot be held, EventError.
         """
-        body = record.encode(event, self._limit)
+        body = self._intake.fitted(self._intake.body(event))
         if not self._spills:
             self._count("dropped", error)
             return DroppedReceipt(0, "", record.new_id().decode(), "")

@@ -31,7 +31,6 @@ def check_settings(
     mode: Any,
     line_limit: Any,
     backup_count: Any,
-    redact: Any,
     shared: Any,
 ) -> None:
     """Raises ValueError for settings that make no sense."""
@@ -51,8 +50,6 @@ def check_settings(
         raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
     if type(backup_count) is not int or backup_count < 0:
         raise ValueError(f"backup_count is a number of sealed segments, 0 for all, not {backup_count!r}")
-    if redact is not None:
-        raise ValueError(f"redact is None in this version, not {redact!r}")
 
 
 def check_policy(on_error: Any, error_timeout: Any, spill_path: Any) -> None:
