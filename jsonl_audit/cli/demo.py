@@ -155,13 +155,17 @@ class Story:
             self._wrong("no exec.denied was found")
 
     def _redact(self) -> None:
-        from jsonl_audit.reader import tail_lines
-
         self._page.section("What an agent was given, and the log must not keep", "AuditLog.append(…)")
         event, secrets = careless()
         with AuditLog(self._log, max_bytes=MAX_BYTES) as log:
             log.append(event)
-        self._show(tail_lines(self._log, 1), "table", ("details.command", "details.env", "redacted"))
+            (record,) = log.tail(1)
+        self._page.text(
+            f"command   {record['details']['command']}",
+            *(f"env       {name}={value}" for name, value in record["details"]["env"].items()),
+            f"redacted  {', '.join(f'{count} {kind}' for kind, count in record['redacted'].items())}",
+            "",
+        )
         files = [path for path in self._folder.rglob("*") if path.is_file()]
         found = [path.name for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
         self._page.result(not found, "not on disk", f"{len(files)} files searched for its {len(secrets)} secrets")
