@@ -10,13 +10,14 @@ event. A text can hold no such bytes, since its quotes are escaped: so a search 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from jsonl_audit.errors import QueryError
 
-__all__ = ["BEGINS", "Seeker", "found_in", "hash_of", "make"]
+__all__ = ["BEGINS", "Seeker", "found_in", "hash_of", "is_one", "make"]
 
 BEGINS = b'{"artifact":"'
 """How each begins: what does not hold this holds none."""
@@ -68,6 +69,39 @@ def found_in(text: bytes) -> Iterator[tuple[str, int]]:
         if found is not None:
             yield found[1].decode(), at
         at = text.find(BEGINS, at + len(BEGINS))
+
+
+def is_one(value: Any) -> bool:
+    """Whether a JSON value is a reference: its first two members are `artifact` and `bytes`, in their form."""
+    if not isinstance(value, dict) or len(value) < 2:
+        return False
+    (first, own), (second, size) = itertools.islice(value.items(), 2)
+    return (
+        (first, second) == ("artifact", "bytes")
+        and isinstance(own, str)
+        and _HASH.fullmatch(own) is not None
+        and type(size) is int
+        and 0 <= size < 10**19
+    )
+
+
+def renamed(value: Any, unknown: set[str]) -> Any:
+    """A JSON value in which the references to `unknown` hashes are none any more, visibly.
+
+    >>> renamed([{"artifact": "0" * 64, "bytes": 1}], {"0" * 64})[0]["bytes"]
+    1
+    """
+    if isinstance(value, list):
+        return [renamed(item, unknown) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: renamed(item, unknown) for name, item in value.items()}
+    if is_one(value) and value["artifact"] in unknown:
+        name, twin = "unknown_artifact", 2
+        while name in value:
+            name, twin = f"unknown_artifact~{twin}", twin + 1
+        made = {name: made.pop("artifact"), **made}
+    return made
 
 
 class Seeker:

@@ -28,7 +28,7 @@ LARGE = random.Random(5).randbytes(3 << 20)
 class Upper:
     """A redactor that puts every x in capitals, and counts them."""
 
-    name = "default"
+    profile = "default"
 
     def stream(self, chunks: Iterator[bytes], found: dict[str, int]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -449,7 +449,7 @@ def test_what_is_no_text_is_kept_as_it_is_and_refused_by_the_profile_for_privacy
     data = b"\x00x\xff" * 100
     redactor = Upper()
     assert Store(names, redactor=redactor).read(Store(names, redactor=redactor).put(data)) == data
-    redactor.name = "privacy"
+    redactor.profile = "privacy"
     with pytest.raises(EventError, match="privacy profile"):
         Store(names, redactor=redactor).put(data + b"1")
     assert len(names_in(folder)) == 1

@@ -107,7 +107,7 @@ def test_a_reference_that_is_there_stays_as_it_is(store: Store) -> None:
 
 def test_the_event_is_redacted_before_anything_of_it_is_stored(log_dir: Path) -> None:
     class ByName:
-        name = "default"
+        profile = "default"
 
         def stream(self, chunks: Any, found: dict[str, int]) -> Any:
             raise AssertionError(f"it is clean already: {chunks}, {found}")
@@ -166,3 +166,23 @@ def test_no_text_looks_like_a_reference_and_windows_make_no_difference(text: str
     for start in range(0, len(line), at + 1):
         seeker.feed(line[start : start + at + 1])
     assert seeker.found
+
+
+def test_what_only_looks_like_a_reference_is_none_on_disk(store: Store) -> None:
+    """Else whoever can put an object into an event could have a verifier miss what never was."""
+    own = store.put("here")
+    strange = {"artifact": "0" * 64, "bytes": 1, "unknown_artifact": 2}
+    members = b"," + orjson.dumps({"details": [own, strange, [{"deep": strange}]], "text": "{\"artifact\":"})[1:-1]
+    made = store.vouched(members)
+    assert [hash_ for hash_, _ in references.found_in(made)] == [own["artifact"]]
+    deep = orjson.loads(b"{" + made[1:] + b"}")["details"][2][0]["deep"]
+    assert deep == {"unknown_artifact~2": "0" * 64, "bytes": 1, "unknown_artifact": 2}
+    for known in (b"", b',"n":1', b"," + orjson.dumps({"details": own})[1:-1]):
+        assert store.vouched(known) is known
+
+
+def test_what_people_look_for_first_stays_beside_an_event_that_goes_as_a_whole(store: Store) -> None:
+    event = {"type": "t", "actor": {"id": "u"}, "outcome": "denied", **{f"member {n}": n for n in range(5000)}}
+    made = store.fit(event, 2048, size)
+    assert list(made) == ["type", "actor", "outcome", "details"]
+    assert list(store.fit({**event, "actor": ["u"] * 400}, 1024, size)) == ["type", "outcome", "details"]

@@ -15,10 +15,9 @@ from disk import Disk
 from logs import build
 
 from jsonl_audit import references, verify
-from jsonl_audit.artifacts import Store, folder_of
+from jsonl_audit.artifacts import Store, folder_of, referring
 from jsonl_audit.segment import Names
 from jsonl_audit.verifier import Report
-from jsonl_audit.verifier import artifacts as looks
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -252,7 +251,7 @@ def test_a_segment_that_refers_to_nothing_is_not_searched(
 def test_references_are_found_wherever_the_windows_end(
     kept: Kept, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(looks, "_BLOCK", block)
+    monkeypatch.setattr(referring, "_BLOCK", block)
     for reference in (kept.one, kept.two):
         kept.file(reference).unlink()
     assert [seq for _, seq, _ in kinds(kept.say())] == [2, 6]

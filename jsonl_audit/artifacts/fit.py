@@ -19,6 +19,10 @@ PREVIEW = 256
 """So many characters of a text stay beside its reference, where there is room."""
 _ROUNDS = 64
 _STAY = frozenset(("type", "id", "time", "ts", "timestamp"))
+_SHOWN = (
+    "actor", "action", "target", "outcome", "reason", "level", "task", "session", "correlation", "parent", "category",
+    "component", "tool", "schema", "redacted",
+)  # fmt: skip
 _Put = Callable[[bytes, str, str], dict[str, Any]]
 
 
@@ -61,8 +65,17 @@ def fitted(event: Mapping[Any, Any], limit: int, size: Callable[[dict[str, Any]]
         chosen_one = min(alone, key=lambda place: (place.gain, place.number)) if alone else max(places)
         _move(chosen_one, put, 0)
     made = orjson.loads(text)
-    own = {name: value for name, value in made.items() if name in _STAY and len(str(value)) < PREVIEW}
-    rest = {name: value for name, value in made.items() if name not in own}
+    return _whole(made, limit, size, put)
+
+
+def _whole(event: dict[str, Any], limit: int, size: Callable[[dict[str, Any]], int], put: _Put) -> dict[str, Any]:
+    """The event as one artifact, with what people look for first beside the reference as far as there is room."""
+    own = {name: value for name, value in event.items() if name in _STAY and len(str(value)) < PREVIEW}
+    frame = references.make("0" * 64, 10**10, "application/json", name="event")
+    for name in _SHOWN:
+        if name in event and size({**own, name: event[name], "details": frame}) <= limit:
+            own[name] = event[name]
+    rest = {name: value for name, value in event.items() if name not in own}
     return {**own, "details": put(orjson.dumps(rest), "event", "application/json")}
 
 
@@ -109,7 +122,7 @@ def _walk(event: dict[str, Any]) -> Iterator[tuple[_Place, Any]]:
         value = holder[key]
         if not isinstance(value, str | list | dict):
             continue
-        if isinstance(value, dict) and references.BEGINS in orjson.dumps(value)[: len(references.BEGINS)]:
+        if references.is_one(value):
             continue
         number += 1
         length = len(orjson.dumps(value))

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+import orjson
 from blake3 import blake3
 
 from jsonl_audit import references, storage, values
@@ -49,8 +50,8 @@ class Redacts(Protocol):
     """What the store needs of a redactor."""
 
     @property
-    def name(self) -> str:
-        """Of its profile."""
+    def profile(self) -> str:
+        """Its name."""
 
     def stream(self, chunks: Iterable[bytes], found: dict[str, int]) -> Iterator[bytes]:
         """A UTF-8 text of any size without what must not reach the disk."""
@@ -131,7 +132,7 @@ class Store:
             if redact and self._redactor is not None:
                 if encoding is not None:
                     content = cleaned(self._redactor, content, encoding, found)
-                elif self._redactor.name == "privacy":
+                elif self._redactor.profile == "privacy":
                     raise EventError(
                         "binary content is not stored under the privacy profile; pass redact=False if it may be"
                     )
@@ -299,6 +300,26 @@ class Store:
             return self.put(data, name=name, media_type=media_type, redact=False)
 
         return fitted(event, limit, size, put)
+
+    def vouched(self, members: bytes) -> bytes:
+        """Members of an event, as JSON, in which each reference leads to an artifact that is here.
+
+        What looks like one and leads nowhere comes from a caller's own data: a verifier would miss an artifact that
+        never was. Its member `artifact` is renamed `unknown_artifact`, and it is a reference no more. Raises
+        StorageError.
+
+        >>> import tempfile, pathlib
+        >>> store = Store(Names.of(pathlib.Path(tempfile.mkdtemp()) / "audit.jsonl"))
+        >>> store.vouched(b',"n":{"artifact":"%b","bytes":1}' % (b"0" * 64))[:26]
+        b',"n":{"unknown_artifact":"'
+        """
+        if references.BEGINS not in members:
+            return members
+        unknown = {own for own, _ in references.found_in(members) if self._find(own) is None}
+        if not unknown:
+            return members
+        value = references.renamed(orjson.loads(b"{%b}" % members.removeprefix(b",")), unknown)
+        return (b"," if members.startswith(b",") else b"") + orjson.dumps(value)[1:-1]
 
     # -- reading
 

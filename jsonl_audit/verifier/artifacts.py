@@ -9,10 +9,10 @@ that one that came meanwhile is no stranger.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
-from jsonl_audit import record, references, storage
+from jsonl_audit import record, storage
 from jsonl_audit.artifacts import Store
+from jsonl_audit.artifacts.referring import in_content
 from jsonl_audit.content import Content
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import Collected
@@ -21,34 +21,14 @@ from jsonl_audit.verifier.work import Work
 
 __all__ = ["judge", "look"]
 
-_BLOCK = 1 << 20
 _NAMED, _SHOWN = 100, 3
 """So many artifacts are named one by one, in findings and in a note."""
 
 
 def look(checked: Checked, content: Content) -> None:
     """Notes the artifacts that the segment's committed records refer to, each with the first record that does."""
-    for text in _lines(content, checked.end):
-        begin, end, right = 0, 0, False
-        for own, at in references.found_in(text):
-            if at >= end:
-                begin, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at) + 1
-                right = record.own_hash_right(text[begin:end])
-            if right:
-                checked.referred.setdefault(own, record.seq_of(text[begin : begin + 40]))
-
-
-def _lines(content: Content, stop: int) -> Iterator[bytes]:
-    """Whole lines, many at a time, where a reference may be among them."""
-    rest = b""
-    for block in content.blocks(0, stop, _BLOCK):
-        text = rest + block
-        cut = text.rfind(b"\n") + 1
-        whole, rest = text[:cut], text[cut:]
-        if references.BEGINS in whole:
-            yield whole
-        if len(rest) > record.HARD_LIMIT:
-            rest = b""  # no record is that long
+    for own, line in in_content(content, checked.end):
+        checked.referred.setdefault(own, record.seq_of(line))
 
 
 def judge(collected: Collected, chain: list[Checked], work: Work) -> tuple[list[Finding], list[Note]]:
