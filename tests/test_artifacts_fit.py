@@ -36,7 +36,7 @@ def store(log_dir: Path) -> Store:
 def referred(value: Any, path: str = "") -> dict[str, dict[str, Any]]:
     """The references in an event, by where they stand."""
     if isinstance(value, dict):
-        if "artifact" in value:
+        if references.is_one(value):
             return {path: value}
         return {k: v for name, inner in value.items() for k, v in referred(inner, f"{path}.{name}".strip(".")).items()}
     if isinstance(value, list):
@@ -46,7 +46,7 @@ def referred(value: Any, path: str = "") -> dict[str, dict[str, Any]]:
 
 def restored(store: Store, value: Any) -> Any:
     """The event as it was."""
-    if isinstance(value, dict) and "artifact" in value:
+    if references.is_one(value):
         content = store.read(value)
         return content.decode() if value["media_type"] == "text/plain" else restored(store, json.loads(content))
     if isinstance(value, dict):
@@ -141,8 +141,9 @@ def test_any_event_fits_and_nothing_of_it_is_lost(
     event = {name: value for name, value in event.items() if name not in record.RESERVED | {"time", "timestamp"}}
     made = store.fit({"type": "t", **event}, limit, size)
     assert size(made) <= limit
-    if list(made) == ["type", "details"] and "details" in made and made["details"] != event.get("details"):
-        made = {"type": "t", **restored(store, made["details"])} if "artifact" in made["details"] else made
+    if references.is_one(made.get("details")) and made["details"].get("name") == "event":
+        rest = restored(store, made.pop("details"))
+        made = {**made, **rest}
     assert restored(store, made) == {"type": "t", **event}
 
 
