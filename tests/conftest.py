@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,16 @@ def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Syncs that do not wait for the disk: no test here cuts the power to a real one."""
     for name in ("fsync", "fdatasync"):
         monkeypatch.setattr(os, name, lambda _: None, raising=False)
+
+
+@pytest.fixture(scope="session")
+def loopback() -> None:
+    """This machine can be reached from itself. In a bare network namespace (`unshare -n`) even that is not so."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        try:
+            socket.create_connection(listening.getsockname(), 10).close()
+        except OSError as error:
+            pytest.skip(f"needs 127.0.0.1, which cannot be reached here: {error.strerror}")
 
 
 @pytest.fixture

@@ -26,7 +26,10 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
 WORKERS = 4
 AT_LEAST = 300
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="these servers need fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="these servers need fork"),
+    pytest.mark.usefixtures("loopback"),
+]
 
 
 def _needs(*modules: str) -> None:
