@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.web import BadRequestError, RefusedError
+from jsonl_audit import events
 
 ROLES = {
     "owner": {"devices", "sessions", "exec.request", "exec.decide", "plugins", "plugins.run", "files", "files.private"},
@@ -18,6 +19,8 @@ ROLES = {
 }
 CLOCKS_DIFFER = 60
 """So many seconds a proof may be old or early; so long its nonce is remembered, on either side."""
+REMEMBERED = 3600
+"""So many seconds a session that is over is told from one that never was."""
 
 Clock = Callable[[], float]
 
@@ -48,11 +51,16 @@ class Session:
     digest: bytes
     ends: float
 
+    @property
+    def target(self) -> dict[str, str]:
+        """What the events of this session are about."""
+        return {"type": "session", "id": self.id}
+
     def actor(self, ip: str) -> dict[str, str]:
         """Who acts, as the log says it."""
         return {
-            "type": "device", "deviceId": self.device.id, "connectionId": self.connection, "role": self.device.role,
-            "ip": ip,
+            "type": "device", "name": self.device.name, "role": self.device.role, "deviceId": self.device.id,
+            "connectionId": self.connection, "ip": ip,
         }  # fmt: skip
 
 
@@ -92,18 +100,18 @@ class Access:
         """
         now = self._clock()
         device = self.devices.get(device_id)
-        told: dict[str, Any] = {} if device is None else {"target": device.target}
+        said: dict[str, Any] = {"method": "hmac", **({} if device is None else {"target": device.target})}
         secret = secrets.token_bytes() if device is None else device.secret  # takes as long as for a known device
         expected = hmac.new(secret, f"{nonce}\n{at}".encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), proof.encode()) or device is None:
-            raise RefusedError(401, "auth.connect.failure", "unknown device or wrong proof", **told)
+            raise RefusedError(401, events.auth_connect_failure(reason="unknown device or wrong proof", **said))
         if device.state != "approved":
-            raise RefusedError(403, "auth.connect.failure", f"the device is {device.state}", **told)
+            raise RefusedError(403, events.auth_connect_failure(reason=f"the device is {device.state}", **said))
         if not abs(_seconds(at) - now) <= CLOCKS_DIFFER:
-            raise RefusedError(401, "auth.connect.failure", "the proof is of another time", **told)
+            raise RefusedError(401, events.auth_connect_failure(reason="the proof is of another time", **said))
         self._nonces = {seen: until for seen, until in self._nonces.items() if until > now}
         if (device.id, nonce) in self._nonces:
-            raise RefusedError(401, "auth.nonce.replayed", "this proof was used before", **told)
+            raise RefusedError(401, events.auth_nonce_replayed(reason="this proof was used before", **said))
         self._nonces[device.id, nonce] = now + 2 * CLOCKS_DIFFER
         return device
 
@@ -116,20 +124,23 @@ class Access:
     def begin(self, session: Session) -> None:
         """From now on its token is good. Raises RefusedError if the device is no longer welcome."""
         if session.device.state != "approved":
-            raise RefusedError(403, "auth.connect.failure", f"the device is {session.device.state}")
+            raise RefusedError(403, events.auth_connect_failure(reason=f"the device is {session.device.state}"))
+        now = self._clock()
+        self._sessions = {digest: old for digest, old in self._sessions.items() if old.ends + REMEMBERED > now}
         self._sessions[session.digest] = session
 
     def session_of(self, token: str) -> Session:
         """The session of a token. Raises RefusedError."""
         session = self._sessions.get(_digest(token))
         if session is None:
-            raise RefusedError(401, "auth.connect.failure", "no token, or an unknown one")
+            raise RefusedError(401, events.auth_connect_failure(reason="no token, or an unknown one"))
         return session
 
     def must_be_fresh(self, session: Session) -> None:
         """Raises RefusedError if the session's time is over."""
         if self._clock() >= session.ends:
-            raise RefusedError(401, "auth.token.expired", "the token has expired; connect again")
+            reason = "the token has expired; connect again"
+            raise RefusedError(401, events.auth_token_expired(reason=reason, expired_at=session.ends))
 
     def end(self, **of: Any) -> list[Session]:
         """Ends the sessions whose members are these, and gives them."""
@@ -157,11 +168,13 @@ class Limiter:
         self._windows = {who: window for who, window in self._windows.items() if window[0] + self._seconds > now}
         since, count = self._windows.get(caller, (now, 0))
         self._windows[caller] = since, count + 1
-        wait = max(1, round(since + self._seconds - now))
         if count == self._calls:
             raise RefusedError(
-                429, "rpc.rate_limited", "too many calls", retry_after=wait,
-                details={"method": what, "limit": self._calls, "window": self._seconds},
+                429,
+                events.rpc_rate_limited(
+                    reason="too many calls", method=what, limit=self._calls, window=self._seconds,
+                    retry_after=round(since + self._seconds - now, 1),
+                ),
             )  # fmt: skip
         if count > self._calls:
             raise BadRequestError(429, "too many calls")
@@ -170,9 +183,8 @@ class Limiter:
 def may(session: Session, right: str) -> None:
     """Raises RefusedError if the role of the session's device does not have this right."""
     if right not in ROLES[session.device.role]:
-        raise RefusedError(
-            403, "rbac.denied", f"{session.device.role} has no right to this", details={"permission": right}
-        )
+        reason = f"{session.device.role} has no right to this"
+        raise RefusedError(403, events.rbac_denied(reason=reason, permission=right))
 
 
 def _digest(token: str) -> bytes:

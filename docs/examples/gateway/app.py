@@ -6,6 +6,7 @@ something away happens first.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from gateway import routes
 from gateway.access import Access, Limiter, Session, may
 from gateway.web import BadRequestError, RefusedError, Reply, Request
 from gateway.work import Command, plugins
-from jsonl_audit import AsyncAuditLog, AuditError, context
+from jsonl_audit import AsyncAuditLog, AuditError, AuditEvent, context
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Gateway:
         await receive()
         self.settings.files.mkdir(parents=True, exist_ok=True)
         try:
-            async with AsyncAuditLog(self.settings.log) as self._log:
+            async with AsyncAuditLog(self.settings.log, validate="strict") as self._log:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except AuditError as error:
@@ -86,10 +87,10 @@ class Gateway:
         else:
             await send({"type": "lifespan.shutdown.complete"})
 
-    async def record(self, type: str, /, **members: Any) -> str:  # noqa: A002 - as an event names it
+    async def record(self, event: AuditEvent) -> str:
         """Appends an event; the id that others may name as their parent."""
         assert self._log is not None
-        return (await self._log.append(type, **members)).id
+        return (await self._log.append(event)).id
 
     async def _reply(self, scope: Any, receive: Any) -> Reply:
         """The answer, whatever happens. Each event of a request has its actor, task and correlation from here."""
@@ -103,9 +104,8 @@ class Gateway:
                     session = self._caller(request, route, members)
                     return await route.handle(self, Call(request, session, named, correlation))
                 except RefusedError as refusal:
-                    await self.record(refusal.type, **refusal.members)
-                    wait = {"retry-after": str(refusal.retry_after)} if refusal.retry_after else {}
-                    return Reply(refusal.status, {"error": str(refusal)}, wait)
+                    await self.record(refusal.event)
+                    return Reply(refusal.status, {"error": str(refusal)}, retry_after(refusal.event))
         except BadRequestError as error:
             return Reply(error.status, {"error": str(error)})
         except AuditError:
@@ -127,3 +127,9 @@ class Gateway:
         if route.right:
             may(session, route.right)
         return session
+
+
+def retry_after(event: AuditEvent) -> dict[str, str]:
+    """The header that says when to come again, if the event knows."""
+    seconds = event.details.get("retry_after")
+    return {} if seconds is None else {"retry-after": str(math.ceil(seconds))}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.access import ROLES, may
 from gateway.web import BadRequestError, RefusedError, Reply, Request
 from gateway.work import Command, Plugin, read_file
-from jsonl_audit import AuditError, context
+from jsonl_audit import AuditError, context, events
 
 if TYPE_CHECKING:
     from gateway.app import Call, Gateway
@@ -69,11 +69,10 @@ async def connect(gateway: Gateway, call: Call) -> Reply:
     device = gateway.access.prove(*call.request.texts("device", "nonce", "time", "proof"))
     session, token = gateway.access.new_session(device)
     with context(actor=session.actor(call.request.ip), session=session.id):
-        connected = await gateway.record("auth.connect.success", outcome="success", details={"method": "hmac"})
+        connected = await gateway.record(events.auth_connect_success(method="hmac", target=device.target))
         await gateway.record(
-            "session.created", outcome="success", parent=connected, target={"type": "session", "id": session.id},
-            details={"session_id": session.id, "expires": session.ends},
-        )  # fmt: skip
+            events.session_created(expires_at=session.ends, target=session.target, parent=connected)
+        )
         gateway.access.begin(session)
     return Reply(201, {"token": token, "session": session.id, "ends": session.ends})
 
@@ -84,7 +83,7 @@ async def approve_device(gateway: Gateway, call: Call) -> Reply:
     device, [role] = gateway.access.device(call.named), call.request.texts("role")
     if role not in ROLES or device.state != "pending":
         raise BadRequestError(409, "no such role" if role not in ROLES else f"the device is {device.state}")
-    await gateway.record("device.approved", outcome="success", target=device.target, details={"role": role})
+    await gateway.record(events.device_approved(target=device.target, details={"role": role}))
     device.role, device.state = role, "approved"
     return Reply(200, {"device": device.id, "state": device.state})
 
@@ -96,7 +95,7 @@ async def reject_device(gateway: Gateway, call: Call) -> Reply:
     if device.state != "pending":
         raise BadRequestError(409, f"the device is {device.state}")
     device.state = "rejected"
-    await gateway.record("device.rejected", outcome="success", target=device.target)
+    await gateway.record(events.device_rejected(target=device.target))
     return Reply(200, {"device": device.id, "state": device.state})
 
 
@@ -106,12 +105,11 @@ async def revoke_device(gateway: Gateway, call: Call) -> Reply:
     device = gateway.access.device(call.named)
     device.state = "revoked"
     ended = gateway.access.end(device=device)
-    revoked = await gateway.record("device.revoked", outcome="success", target=device.target)
+    revoked = await gateway.record(events.device_revoked(target=device.target))
     for session in ended:
         await gateway.record(
-            "session.killed", outcome="success", parent=revoked, target={"type": "session", "id": session.id},
-            reason="its device was revoked", details={"session_id": session.id},
-        )  # fmt: skip
+            events.session_killed(reason="its device was revoked", target=session.target, parent=revoked)
+        )
     return Reply(200, {"device": device.id, "state": device.state, "sessions_ended": len(ended)})
 
 
@@ -121,7 +119,7 @@ async def rotate_secret(gateway: Gateway, call: Call) -> Reply:
     device = gateway.access.device(call.named)
     if device is not call.caller.device:
         may(call.caller, "devices")
-    await gateway.record("secret.rotated", outcome="success", target=device.target, details={"name": "device secret"})
+    await gateway.record(events.secret_rotated(name=f"of {device.id}", target=device.target))
     return Reply(200, {"device": device.id, "secret": gateway.access.new_secret(device)})
 
 
@@ -130,12 +128,10 @@ async def kill_session(gateway: Gateway, call: Call) -> Reply:
     """Ends a session: one's own, or with the right to it anybody's."""
     if call.named != call.caller.id:
         may(call.caller, "sessions")
-    if not gateway.access.end(id=call.named):
+    ended = gateway.access.end(id=call.named)
+    if not ended:
         raise BadRequestError(404, "no such session")
-    await gateway.record(
-        "session.killed", outcome="success", target={"type": "session", "id": call.named},
-        details={"session_id": call.named},
-    )  # fmt: skip
+    await gateway.record(events.session_killed(target=ended[0].target))
     return Reply(200, {"session": call.named, "state": "killed"})
 
 
@@ -146,15 +142,14 @@ async def kill_session(gateway: Gateway, call: Call) -> Reply:
 async def request_exec(gateway: Gateway, call: Call) -> Reply:
     """Asks for a command to be run. What no rule allows is denied at once; the rest waits for a person."""
     command = Command(call.request.words("argv"), call.caller, call.actor, call.correlation)
-    command.request = await gateway.record(
-        "exec.requested", outcome="success", target=command.target, details={"command": command.argv}
-    )
+    command.request = await gateway.record(events.exec_requested(command=command.line, target=command.target))
     if reason := command.forbidden():
         command.state = "denied"
         await gateway.record(
-            "exec.denied", level="warn", outcome="denied", reason=reason, parent=command.request,
-            target=command.target, details={"command": command.argv, "by": "policy"},
-        )  # fmt: skip
+            events.exec_denied(
+                command=command.line, by="policy", reason=reason, target=command.target, parent=command.request
+            )
+        )
         return Reply(403, {"exec": command.id, "error": reason})
     gateway.commands[command.id] = command
     return Reply(202, {"exec": command.id, "state": command.state})
@@ -165,16 +160,15 @@ async def approve_exec(gateway: Gateway, call: Call) -> Reply:
     """A person says yes; then the command runs, in the name of who asked for it."""
     command = waiting(gateway, call)
     command.state = "approved"  # before anything is awaited: nobody else approves it meanwhile
-    said = {"target": command.target, "correlation": command.correlation}
+    said: dict[str, Any] = {"command": command.line, "target": command.target, "correlation": command.correlation}
     try:
-        approved = await gateway.record("exec.approved", outcome="success", parent=command.request, **said)
+        approved = await gateway.record(events.exec_approved(**said, parent=command.request))
     except AuditError:
         command.state = "requested"
         raise
     ended = await command.run(gateway.settings.files, gateway.settings.command_seconds)
-    await gateway.record(
-        "exec.completed", actor=command.actor, session=command.session.id, parent=approved, **said, **ended
-    )
+    with context(actor=command.actor, session=command.session.id):
+        await gateway.record(events.exec_completed(**said, **ended, parent=approved))
     return Reply(200, {"exec": command.id, "state": command.state, "exit_code": command.exit_code})
 
 
@@ -184,8 +178,10 @@ async def deny_exec(gateway: Gateway, call: Call) -> Reply:
     command, [reason] = waiting(gateway, call), call.request.texts("reason")
     command.state = "denied"
     await gateway.record(
-        "exec.denied", level="warn", outcome="denied", reason=reason, parent=command.request, target=command.target,
-        correlation=command.correlation, details={"command": command.argv, "by": "person"},
+        events.exec_denied(
+            command=command.line, reason=reason, target=command.target, correlation=command.correlation,
+            parent=command.request,
+        )
     )  # fmt: skip
     return Reply(200, {"exec": command.id, "state": command.state})
 
@@ -206,7 +202,7 @@ def waiting(gateway: Gateway, call: Call) -> Command:
     if command is None or command.state != "requested":
         raise BadRequestError(404, "no such command waits for a decision")
     if command.session.device is call.caller.device:
-        raise RefusedError(403, "rbac.denied", "somebody else must decide", details={"permission": "exec.decide"})
+        raise RefusedError(403, events.rbac_denied(reason="somebody else must decide", permission="exec.decide"))
     return command
 
 
@@ -215,9 +211,10 @@ async def load_plugin(gateway: Gateway, call: Call) -> Reply:
     """The owner lets a plugin run, with the permissions that it is granted."""
     plugin = find_plugin(gateway, call)
     await gateway.record(
-        "plugin.loaded", outcome="success", target=plugin.target,
-        details={"plugin": plugin.id, "version": plugin.version, "permissions": sorted(plugin.granted)},
-    )  # fmt: skip
+        events.plugin_loaded(
+            plugin=plugin.id, version=plugin.version, permissions=sorted(plugin.granted), target=plugin.target
+        )
+    )
     plugin.loaded = True
     return Reply(200, {"plugin": plugin.id, "state": "loaded"})
 
@@ -227,9 +224,7 @@ async def disable_plugin(gateway: Gateway, call: Call) -> Reply:
     """The owner stops a plugin."""
     plugin, [reason] = find_plugin(gateway, call), call.request.texts("reason")
     plugin.loaded = False
-    await gateway.record(
-        "plugin.disabled", outcome="success", reason=reason, target=plugin.target, details={"plugin": plugin.id}
-    )
+    await gateway.record(events.plugin_disabled(plugin=plugin.id, reason=reason, target=plugin.target))
     return Reply(200, {"plugin": plugin.id, "state": "disabled"})
 
 

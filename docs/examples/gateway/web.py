@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from jsonl_audit import AuditEvent
+
 LARGEST_BODY = 64 * 1024
 
 
@@ -19,15 +21,12 @@ class BadRequestError(Exception):
 
 
 class RefusedError(Exception):
-    """What somebody wanted and does not get: an answer, and the event that tells of it."""
+    """What somebody wanted and does not get: an answer, and the event that tells of it, whose reason is the answer."""
 
-    def __init__(self, status: int, type: str, reason: str, *, retry_after: int = 0, **members: Any) -> None:  # noqa: A002
-        super().__init__(reason)
+    def __init__(self, status: int, event: AuditEvent) -> None:
+        super().__init__(event.reason)
         self.status = status
-        self.retry_after = retry_after
-        outcome = "failure" if type.startswith("auth.") else "denied"
-        self.type = type
-        self.members: dict[str, Any] = {"level": "warn", "outcome": outcome, "reason": reason, **members}
+        self.event = event
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,15 @@ class Request:
         body = b""
         while True:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequestError(400, "there is no one left to answer")
             body += message.get("body", b"")
             if len(body) > LARGEST_BODY:
                 raise BadRequestError(413, f"more than {LARGEST_BODY:,} bytes")
             if not message.get("more_body"):
                 break
-        path = unquote(scope["raw_path"].decode("latin-1"))  # not `path`: a server may have tidied that up
+        raw = scope.get("raw_path")  # rather than `path`: a server may have tidied that up
+        path = unquote(raw.decode("latin-1")) if raw else scope["path"]
         token = token if scheme.lower() == "bearer" else ""
         return cls(scope["method"], path, token, (scope.get("client") or ("unknown", 0))[0], body)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import re
 import secrets
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.access import Session
 from gateway.web import BadRequestError, RefusedError
+from jsonl_audit import events
 
 COMMANDS = {"date": "-u", "echo": "[^-].{0,200}", "sleep": "[0-9]{1,3}", "uname": "-[amnrs]"}
 """The programs that may be asked for, and what each of their arguments must look like."""
@@ -40,6 +41,11 @@ class Command:
         """What the events of this command are about."""
         return {"type": "command", "id": self.id, "name": self.argv[0]}
 
+    @property
+    def line(self) -> str:
+        """As one would type it."""
+        return shlex.join(self.argv)
+
     def forbidden(self) -> str:
         """Why nobody may run this, whoever approves; empty if there is no reason."""
         program, *arguments = self.argv
@@ -50,7 +56,7 @@ class Command:
         return ""
 
     async def run(self, folder: Path, seconds: float) -> dict[str, Any]:
-        """Runs it: a list of arguments and no shell, no input, next to no environment. The end, as an event says it."""
+        """Runs it: a list of arguments and no shell, no input, next to no environment. How it ended, for its event."""
         began = time.monotonic()
         reason = ""
         try:
@@ -69,17 +75,11 @@ class Command:
                 reason = f"it took longer than {seconds:g} s"
             self.exit_code = process.returncode
         self.state = "completed"
-        return {
-            "outcome": "error" if reason else "failure" if self.exit_code else "success",
-            "level": "error" if reason or self.exit_code else "info",
-            **({"reason": reason} if reason else {}),
-            "details": {
-                "exit_code": self.exit_code,
-                "duration": round(time.monotonic() - began, 3),
-                "output_bytes": len(self.output),
-                "output_hash": hashlib.sha256(self.output).hexdigest(),
-            },
-        }
+        ended: dict[str, Any] = {"exit_code": self.exit_code, "duration": round((time.monotonic() - began) * 1000, 1)}
+        if reason:
+            ended |= {"outcome": "error", "level": "error", "reason": reason}
+        about = {"output_bytes": len(self.output), "output_hash": events.hash_of(self.output)}
+        return {**ended, "details": about}
 
 
 class Host:
@@ -92,9 +92,11 @@ class Host:
     def _must_have(self, permission: str) -> None:
         if permission not in self._granted:
             raise RefusedError(
-                403, "plugin.permission_denied", "the plugin was not granted this",
-                target={"type": "plugin", "id": self._plugin},
-                details={"plugin": self._plugin, "permission": permission},
+                403,
+                events.plugin_permission_denied(
+                    reason="the plugin was not granted this", target={"type": "plugin", "id": self._plugin},
+                    plugin=self._plugin, permission=permission,
+                ),
             )  # fmt: skip
 
     def time(self) -> float:
@@ -140,22 +142,22 @@ def plugins() -> dict[str, Plugin]:
 
 def read_file(root: Path, wanted: str, *, private: bool) -> bytes:
     """A file below `root`. Raises RefusedError for what lies elsewhere, is hidden, or is private; BadRequestError."""
-    target = {"type": "file", "id": wanted}
+    said: dict[str, Any] = {"target": {"type": "file", "id": wanted}, "operation": "read"}
     plain = wanted.replace("\\", "/")
     try:
         path = (root / plain).resolve()  # follows symlinks: what counts is where they lead
-    except (OSError, ValueError):  # a NUL, a name too long, a ring of links
+    except (OSError, ValueError):  # a NUL, a ring of links
         path = root.parent
     if ".." in plain.split("/") or not path.is_relative_to(root.resolve()):
-        raise RefusedError(403, "file.traversal_blocked", "it leads out of the folder", target=target)
+        raise RefusedError(403, events.file_traversal_blocked(reason="it leads out of the folder", **said))
     inner = [part.casefold() for part in path.relative_to(root.resolve()).parts]
     if any(part.startswith(".") for part in inner):
-        raise RefusedError(403, "file.access_denied", "hidden files are not served", target=target)
+        raise RefusedError(403, events.file_access_denied(reason="hidden files are not served", **said))
     if inner[:1] == ["private"] and not private:
-        raise RefusedError(403, "file.access_denied", "this folder is the owner's", target=target)
+        raise RefusedError(403, events.file_access_denied(reason="this folder is the owner's", **said))
     try:
         return path.read_bytes()
     except PermissionError:
-        raise RefusedError(403, "file.access_denied", "the system does not let it be read", target=target) from None
+        raise RefusedError(403, events.file_access_denied(reason="the gateway may not read it", **said)) from None
     except OSError:
         raise BadRequestError(404, "no such file") from None
