@@ -120,11 +120,18 @@ class Served:
         self.seen = 0
 
     def stop(self) -> None:
-        """Ends the server, and with it the log."""
+        """Ends the server, and with it the log: it is whole, and nothing secret is in any file beside it."""
         self.server.should_exit = True
         self._thread.join(30)
         self._socket.close()
         assert not self._thread.is_alive()
+        report = verify(self.log, full=True)
+        assert (report.verdict, report.findings) == ("intact", ())
+        files = [path for path in self.log.parent.rglob("*") if path.is_file()]
+        assert self.log in files
+        for path in files:
+            data = path.read_bytes()
+            assert [secret for secret in self.secrets if secret.encode() in data] == []
 
     def device(self, name: str, role: str = "") -> Client:
         """A device that was paired, and with a role, approved and connected."""
@@ -150,14 +157,37 @@ class Served:
         return record
 
 
-@pytest.fixture
-def serve(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_disk: None, loopback: None
-) -> Iterator[Callable[..., Served]]:
-    """Starts a gateway. When it has ended, its log is whole, and nothing secret is in any file beside it."""
+@pytest.fixture(scope="module")
+def examples(loopback: None) -> Iterator[None]:
+    """The examples can be imported."""
     if importlib.util.find_spec("uvicorn") is None:
         pytest.skip("uvicorn is not installed: it is of the extra `test`")
-    monkeypatch.syspath_prepend(str(EXAMPLES))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(EXAMPLES))
+        yield
+    for name in [name for name in sys.modules if name.split(".")[0] in ("gateway", "gateway_day")]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def everybodys(examples: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One gateway for most of the tests: starting and ending one takes a quarter of a second."""
+    served = Served(tmp_path_factory.mktemp("gateway"))
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def served(everybodys: Served, quick_disk: None) -> Served:
+    """A gateway whose owner has just connected. Other devices may have been there before."""
+    assert everybodys.owner.connect()["status"] == 201
+    everybodys.told()
+    return everybodys
+
+
+@pytest.fixture
+def serve(examples: None, tmp_path: Path, quick_disk: None) -> Iterator[Callable[..., Served]]:
+    """Starts a gateway of one's own, with other settings."""
     running: list[Served] = []
 
     def start(**settings: Any) -> Served:
@@ -165,32 +195,14 @@ def serve(
         return running[-1]
 
     yield start
-    for name in [name for name in sys.modules if name.split(".")[0] in ("gateway", "gateway_day")]:
-        del sys.modules[name]
-    [served] = running
-    served.stop()
-    report = verify(served.log, full=True)
-    assert (report.verdict, report.findings) == ("intact", ())
-    files = [path for path in served.log.parent.rglob("*") if path.is_file()]
-    assert served.log in files
-    for path in files:
-        data = path.read_bytes()
-        assert [secret for secret in served.secrets if secret.encode() in data] == []
-
-
-@pytest.fixture
-def served(serve: Callable[..., Served]) -> Served:
-    """A gateway whose owner is connected."""
-    served: Served = serve()
-    assert served.owner.connect()["status"] == 201
-    return served
+    for served in running:
+        served.stop()
 
 
 # -- who may come in ------------------------------------------------------------------------------
 
 
-def test_a_device_that_knows_its_secret_is_connected(serve: Callable[..., Served]) -> None:
-    served = serve()
+def test_a_device_that_knows_its_secret_is_connected(served: Served) -> None:
     assert served.owner.connect()["status"] == 201
     connected, created = served.told()
     assert connected["type"] == "auth.connect.success"
@@ -504,6 +516,22 @@ def test_what_cannot_be_recorded_is_not_done(served: Served, monkeypatch: pytest
     assert served.owner.ask("POST /plugins/clock/run")["status"] == 409
     assert tablet.ask(f"GET /exec/{asked['exec']}")["state"] == "requested"
     assert served.owner.ask(f"POST /exec/{asked['exec']}/approve")["status"] == 200
+
+
+def test_a_secret_that_somebody_types_in_the_wrong_place_is_taken_out(served: Served) -> None:
+    key, password = "AK" + "IAQ3EGRIJ7WZ5SVC2T", "correct-" + "horse-staple"
+    served.secrets |= {key, password}
+    phone = served.device(f"phone {key}", "operator")
+    asked = phone.ask("POST /exec", argv=["echo", f"password={password}"])
+    served.owner.ask(f"POST /exec/{asked['exec']}/deny", reason=f"do not type {key}")
+    phone.ask(f"GET /files/../{key}")
+    phone.ask("POST /exec", argv=["curl", "-H", f"Authorization: Bearer {phone.token}"])
+    *_, requested, denied, blocked, curl, _ = served.told()
+    assert requested["details"]["command"] == "echo password=<redacted:password>"
+    assert denied["reason"] == "do not type <redacted:aws-access-key-id>"
+    assert blocked["target"]["id"] == "../<redacted:aws-access-key-id>"
+    assert "<redacted:" in curl["details"]["command"]
+    assert all(record["redacted"] for record in (requested, denied, blocked, curl))
 
 
 def test_a_day_at_the_gateway_has_all_of_the_events_and_no_others(serve: Callable[..., Served]) -> None:
