@@ -95,6 +95,8 @@ def _integer(value: Any) -> bool:
         return -0x8000000000000000 <= value <= 0xFFFFFFFFFFFFFFFF
     if isinstance(value, enum.Enum):
         value = value.value
+    if isinstance(value, float):  # JSON does not tell 5.0 from 5
+        return value.is_integer() and -(2.0**63) <= value < 2.0**64
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**64
 
 

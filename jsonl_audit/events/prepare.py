@@ -22,7 +22,7 @@ from jsonl_audit.events.upgrades import has, has_actor, outcome_of_success
 from jsonl_audit.process import this_process
 from jsonl_audit.spelling import ACTING, FIELDS, FILTERED, twins
 
-__all__ = ["MODES", "check", "prepared", "spellings"]
+__all__ = ["IDENTIFIERS", "MODES", "check", "elsewhere", "prepared", "spellings"]
 
 MODES = ("warn", "strict", "off")
 Say = Callable[[str], object]
@@ -114,8 +114,7 @@ def compiled(kind: EventType) -> _Rule:
             if detail.kind != "any" and (each == name or each not in kind.details):
                 checks[each] = (None if detail.words else QUICK.get(detail.kind), fit, expected)
         if name in kind.required:
-            top = tuple(each for each in spelled if each not in _NOT_TOP)
-            required.append((name, (spelled[1:], top, fit, expected)))
+            required.append((name, (spelled[1:], elsewhere(name), fit, expected)))
     source = kind.outcome if isinstance(kind.outcome, OutcomeOf) else None
     told = kind.outcome if isinstance(kind.outcome, str) else None
     sources = spellings(source.detail) if source else ()
@@ -146,8 +145,11 @@ def compiled(kind: EventType) -> _Rule:
         )  # fmt: skip
         other = not (_OTHERWISE.isdisjoint(event) and _IN_DETAILS.isdisjoint(details))
         added: dict[str, Any] = {}
-        if level is None and other:
-            level = get("severity")
+        if other:
+            if (initiator := get("initiator")) is not None:
+                _party("initiator", initiator, Actor, added, partial(_wrong, type_name, strict, say))
+            if (severity := get("severity")) is not None and not is_level(severity):
+                _wrong(type_name, strict, say, "severity", _or(LEVELS), severity, "choose the nearest")
         if level is None:
             if not other or not has("level", event):
                 added["level"] = usual_level
@@ -157,8 +159,6 @@ def compiled(kind: EventType) -> _Rule:
             if not other or not has_actor(event):
                 _wrong(type_name, strict, say, "actor", "a text or an object", None, "")
                 added["actor"] = this_process()
-            elif (actor := get("initiator")) is not None:
-                _party("initiator", actor, Actor, added, partial(_wrong, type_name, strict, say))
         elif type(actor) is not str:
             _party("actor", actor, Actor, added, partial(_wrong, type_name, strict, say))
         if target is not None and type(target) is not str:
@@ -211,13 +211,11 @@ def _look_elsewhere(
     """Looks for a detail that is required in its other spellings, and at the top level of the event."""
     if any(details.get(each) is not None for each in others):
         return
-    for each in top:
-        value = event.get(each)
-        if value is not None:
-            if not fit(value):
-                wrong(each, expected, value, "correct it")
-            return
-    wrong(f"details.{name}", expected, None, _MISSING_DETAIL)
+    found = [each for each in top if event.get(each) is not None]
+    if not found:
+        wrong(f"details.{name}", expected, None, _MISSING_DETAIL)
+    elif not any(fit(event[each]) for each in found):
+        wrong(found[0], expected, event[found[0]], "correct it")
 
 
 def check(kind: EventType, event: dict[str, Any]) -> None:
@@ -239,11 +237,11 @@ def _party(name: str, value: Any, cls: Any, added: dict[str, Any], wrong: Callab
             wrong(name, "a text or an object", value, "give its id, or an object such as {\"id\": …}")
         return
     for member, each in value.items():
-        if type(each) is not str and each is not None and member in _IDENTIFIERS and identifier(each) is None:
+        if type(each) is not str and each is not None and member in IDENTIFIERS and identifier(each) is None:
             wrong(f"{name}.{member}", "a text or a whole number", each, "correct it")
 
 
-_IDENTIFIERS = frozenset(
+IDENTIFIERS = frozenset(
     spelled
     for name in ("user", "profile", "device", "connection", "agent", "ip", "user_agent", "role")
     for spelled in FIELDS[name].members
@@ -273,6 +271,15 @@ def spellings(name: str) -> tuple[str, ...]:
         if name in FIELDS[field].members:
             found += FIELDS[field].members
     return tuple(dict.fromkeys(found))
+
+
+def elsewhere(name: str) -> tuple[str, ...]:
+    """The spellings of a detail that mean it at the top level of an event, too.
+
+    >>> elsewhere("tool"), elsewhere("id")
+    (('tool', 'toolId', 'tool_id', 'toolName', 'tool_name'), ())
+    """
+    return tuple(each for each in spellings(name) if each not in _NOT_TOP)
 
 
 def _or(words: tuple[str, ...]) -> str:
