@@ -32,10 +32,9 @@ INTRODUCTION = """\
 Every type that comes with the package: what it means, its level, its class of retention, its outcome, and its
 details. A required detail may also stand at the top level of an event; what a type does not name is free. Both
 spellings of a name are understood (`taskId`, `task_id`). Each type has a function that makes an event of it
-(`tool.execute` is made by `events.tool_execute(…)`) and a JSON Schema in
-[docs/schemas](https://json-schema.org/draft/2020-12/schema "all are of 2020-12"). `jsonl-audit types NAME` says the
-same in a terminal. [Events](events.md) has the fields that all types share, [the how-to](../howto/events.md) types of
-your own.
+(`tool.execute` is made by `events.tool_execute(…)`) and a [JSON Schema](https://json-schema.org/draft/2020-12), in
+`docs/schemas/`. `jsonl-audit types NAME` says the same in a terminal. [Events](events.md) has the fields that all
+types share, [the how-to](../howto/events.md) types of your own.
 """
 
 PYTHON = {
@@ -114,7 +113,7 @@ def _facts(kind: EventType) -> str:
     elif kind.outcome:
         facts.append(f"outcome `{kind.outcome}`")
     facts += [f"needs a `{name}`" for name in kind.needs]
-    return f"{', '.join(facts)}; made by `events.{function_name(kind)}(…)`."
+    return f"{', '.join(facts)}; made by `events.{function_name(kind)}(…)`. [JSON Schema](../schemas/{kind.name}.json)"
 
 
 def _row(name: str, detail: Detail, required: bool) -> str:

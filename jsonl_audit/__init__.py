@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from jsonl_audit import aio, events
+    from jsonl_audit import aio, events, views
     from jsonl_audit.aio import AsyncAuditLog
     from jsonl_audit.context import context
     from jsonl_audit.errors import (
@@ -98,6 +98,7 @@ __all__ = [
     "query",
     "tail",
     "verify",
+    "views",
 ]
 
 _HOMES = {
@@ -128,6 +129,7 @@ _HOMES = {
     "query": "reader",
     "tail": "reader",
     "verify": "verifier",
+    "views": "views",
 }
 
 

@@ -14,7 +14,8 @@ from jsonl_audit import reader
 from jsonl_audit.reader.follow import POLL, followed, stopper
 from jsonl_audit.reader.follower import Wait
 from jsonl_audit.reader.matches import Match
-from jsonl_audit.reader.notices import Tell
+from jsonl_audit.reader.newest import Newest
+from jsonl_audit.reader.notices import Tell, warn
 from jsonl_audit.reader.query import After, find, whole_number
 from jsonl_audit.reader.windows import WINDOW
 
@@ -50,7 +51,7 @@ async def tail(
     [3, 4]
     """
     whole_number("n", n)
-    newest_first = _records(find(path, filters, n, 0, 0, True, on_damage, block))
+    newest_first = _records(find(path, filters, n, 0, 0, True, on_damage, block), Newest(path, on_damage or warn))
     return [each async for each in newest_first][::-1]
 
 
@@ -82,7 +83,8 @@ def query(
     >>> asyncio.run(seqs())
     [2]
     """
-    return _records(find(path, filters, limit, offset, after, reverse, on_damage, block))
+    found = find(path, filters, limit, offset, after, reverse, on_damage, block)
+    return _records(found, Newest(path, on_damage or warn))
 
 
 def follow(
@@ -98,24 +100,25 @@ def follow(
 ) -> AsyncIterator[dict[str, Any]]:
     """As :func:`jsonl_audit.follow`, for ``async for``: ends when its task is cancelled, or when `stop` is set."""
     stopped = stopper(stop, poll)
-    return _following(followed(path, n, after, on_damage, block, filters).run(), poll, stopped)
+    found = followed(path, n, after, on_damage, block, filters).run()
+    return _following(found, poll, stopped, Newest(path, on_damage or warn))
 
 
-async def _records(found: Iterator[Match | None]) -> AsyncIterator[dict[str, Any]]:
+async def _records(found: Iterator[Match | None], newest: Newest) -> AsyncIterator[dict[str, Any]]:
     async with contextlib.aclosing(_in_threads(found)) as matches:
         async for match in matches:
             if isinstance(match, Match):
-                yield match.record
+                yield newest(match.record)
 
 
 async def _following(
-    found: Iterator[Match | Wait | None], poll: float, stopped: Callable[[], bool]
+    found: Iterator[Match | Wait | None], poll: float, stopped: Callable[[], bool], newest: Newest
 ) -> AsyncIterator[dict[str, Any]]:
     ending = stopped()
     async with contextlib.aclosing(_in_threads(found)) as matches:
         async for match in matches:
             if isinstance(match, Match):
-                yield match.record
+                yield newest(match.record)
             elif ending:
                 return
             else:

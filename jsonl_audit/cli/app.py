@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "Check that nothing was changed, removed or put in.",
     "scan": "Look for secrets in any file or log.",
     "info": "Show segments, sizes, ranges, head and types of a log.",
+    "types": "Show the types of events, and what is in one.",
     "rotate": "Seal the active segment and begin the next.",
     "demo": "See the whole story, in a temporary folder, in seconds.",
     "completion": "Print the completion script of a shell.",

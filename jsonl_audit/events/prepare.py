@@ -22,7 +22,7 @@ from jsonl_audit.events.upgrades import has, has_actor, outcome_of_success
 from jsonl_audit.process import this_process
 from jsonl_audit.spelling import ACTING, FIELDS, FILTERED, twins
 
-__all__ = ["IDENTIFIERS", "MODES", "check", "elsewhere", "prepared", "spellings"]
+__all__ = ["IDENTIFIERS", "MODES", "check", "elsewhere", "learn", "prepared", "spellings"]
 
 MODES = ("warn", "strict", "off")
 Say = Callable[[str], object]
@@ -73,22 +73,20 @@ def prepared(event: dict[Any, Any], mode: str, say: Say, *, whole: bool = False)
 
 
 def _free(event: dict[Any, Any], mode: str, say: Say, whole: bool) -> dict[Any, Any]:
-    """An event whose type is not compiled yet, or not known."""
+    """An event whose type is not known."""
     if mode == "off":
         return event
     given = event.get("type")
-    name = given.value if isinstance(given, enum.Enum) else given
-    kind = registry.get(name) if isinstance(name, str) else None
-    if kind is not None:
-        rule = _rules[kind.name] = compiled(kind)
-        return rule(event, mode == "strict", say)
     if mode == "strict":
-        if name is None:
+        if given is None:
             raise InvalidEventError(
                 "the event has no type, and the log takes only types that are registered; give one, such as 'custom'",
                 field="type", expected="a type", actual=None,
             )  # fmt: skip
-        shown = name if isinstance(name, str) and record.TYPE.fullmatch(name) else kind_of(name)
+        name = identifier(given)
+        if isinstance(given, enum.Enum) and name in _rules:
+            return prepared({**event, "type": name}, mode, say)
+        shown = name if isinstance(name, str) and record.TYPE.fullmatch(name) else kind_of(given)
         raise InvalidEventError(
             f"type {shown!r} is not registered{_near(shown)}; register it with events.register(EventType(…)), or "
             "open the log with validate='warn'",
@@ -100,7 +98,7 @@ def _free(event: dict[Any, Any], mode: str, say: Say, whole: bool) -> dict[Any, 
 def _near(name: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, registry.known, 1, 0.7)
+    near = difflib.get_close_matches(name, _rules, 1, 0.7)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
@@ -305,6 +303,16 @@ def _wrong(kind: str, strict: bool, say: Say | None, field: str, expected: str, 
         say(message)
 
 
+def learn(kind: EventType) -> None:
+    """Makes a type known here; its rule is compiled when its first event comes."""
+
+    def first(event: dict[Any, Any], strict: bool, say: Say | None) -> dict[Any, Any]:
+        rule = _rules[kind.name] = compiled(kind)
+        return rule(event, strict, say)
+
+    _rules[kind.name] = first
+
+
 _rules: dict[Any, _Rule] = {}
 for _kind in registry.catalogue().values():
-    _rules[_kind.name] = compiled(_kind)
+    learn(_kind)

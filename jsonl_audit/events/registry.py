@@ -40,6 +40,9 @@ def register(kind: EventType) -> EventType:
                 type=kind.name, field="type", actual=kind.name,
             )  # fmt: skip
         if there is None:
+            from jsonl_audit.events.prepare import learn
+
+            learn(kind)
             known = {**known, kind.name: kind}
         return there or kind
 

@@ -57,8 +57,8 @@ def json_schema(kind: EventType | str) -> dict[str, Any]:
         "required": ["type"],
         "properties": {
             "type": {"const": found.name},
-            "level": {"enum": [*sorted(ANY_LEVEL), None]},
-            "severity": {"enum": [*sorted(ANY_LEVEL), None]},
+            "level": {"$ref": "#/$defs/level"},
+            "severity": {"$ref": "#/$defs/level"},
             "actor": _PARTY,
             "initiator": _PARTY,
             "target": _PARTY,
@@ -72,6 +72,7 @@ def json_schema(kind: EventType | str) -> dict[str, Any]:
         schema["allOf"] = needed
     schema["$defs"] = {
         "id": {"type": ["string", "integer", "null"]},
+        "level": {"enum": [*sorted(ANY_LEVEL), None]},
         "party": {
             "type": ["string", "integer", "object", "null"],
             "properties": {name: {"$ref": "#/$defs/id"} for name in sorted(IDENTIFIERS)},

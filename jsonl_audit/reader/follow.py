@@ -14,6 +14,7 @@ from jsonl_audit.reader import cursor, notices
 from jsonl_audit.reader.filters import Filters, Selection
 from jsonl_audit.reader.follower import Follower, Wait
 from jsonl_audit.reader.matches import Match
+from jsonl_audit.reader.newest import Newest
 from jsonl_audit.reader.notices import Tell
 from jsonl_audit.reader.query import After, whole_number
 from jsonl_audit.reader.windows import WINDOW
@@ -62,7 +63,8 @@ def follow(
     >>> [record["step"] for record in follow("audit.jsonl", after=receipts[0].seq, stop=lambda: True)]
     [1, 2]
     """
-    return (match.record for match in _waiting(path, n, after, poll, stop, on_damage, block, filters))
+    newest = Newest(path, on_damage or notices.warn)
+    return (newest(match.record) for match in _waiting(path, n, after, poll, stop, on_damage, block, filters))
 
 
 def follow_lines(

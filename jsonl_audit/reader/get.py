@@ -14,6 +14,7 @@ from jsonl_audit.forms import shown
 from jsonl_audit.reader import cursor, notices, places
 from jsonl_audit.reader.filters import NotARecordError, Selection
 from jsonl_audit.reader.matches import Match, in_part, matches
+from jsonl_audit.reader.newest import Newest
 from jsonl_audit.reader.notices import Tell
 from jsonl_audit.reader.segments import Segments
 from jsonl_audit.snapshot import Snapshot, resolve
@@ -42,7 +43,7 @@ def get(
     True
     """
     text = get_line(path, which, on_damage=on_damage)
-    return None if text is None else record.decode(text)
+    return None if text is None else Newest(path, on_damage or notices.warn)(record.decode(text))
 
 
 def get_line(

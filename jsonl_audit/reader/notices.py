@@ -23,8 +23,9 @@ class Notice:
 
     `kind` is ``damage`` (lines that are no records), ``segment-missing``, ``segment-altered`` (a sealed one was cut),
     ``foreign-segment``, ``older-copy``, ``not-a-segment`` (a directory with the name of one), ``active-missing``,
-    ``purged`` (segments that were let go while they were read, or before a follower came to them) or ``voided``
-    (records that `follow` had given and that a failed sync, or a crash, took back).
+    ``purged`` (segments that were let go while they were read, or before a follower came to them), ``voided``
+    (records that `follow` had given and that a failed sync, or a crash, took back) or ``newer-schema`` (a record of a
+    version of its type that is not known here: it is given as it is).
     """
 
     kind: str

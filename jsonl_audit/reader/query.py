@@ -11,6 +11,7 @@ from jsonl_audit.forms import shown
 from jsonl_audit.reader import cursor, notices
 from jsonl_audit.reader.filters import Filters, Selection
 from jsonl_audit.reader.matches import Match, matches
+from jsonl_audit.reader.newest import Newest
 from jsonl_audit.reader.notices import Tell
 from jsonl_audit.reader.segments import Segments
 from jsonl_audit.reader.windows import WINDOW
@@ -64,7 +65,8 @@ def query(
     [4]
     """
     found = find(path, filters, limit, offset, after, reverse, on_damage, block)
-    return (match.record for match in found if match is not None)
+    newest = Newest(path, on_damage or notices.warn)
+    return (newest(match.record) for match in found if match is not None)
 
 
 def query_lines(
@@ -108,7 +110,8 @@ def tail(
     >>> [record["step"] for record in tail("audit.jsonl", 2)]
     [3, 4]
     """
-    return [match.record for match in last(path, n, filters, on_damage, block)]
+    newest = Newest(path, on_damage or notices.warn)
+    return [newest(match.record) for match in last(path, n, filters, on_damage, block)]
 
 
 def tail_lines(

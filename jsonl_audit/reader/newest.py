@@ -1,0 +1,39 @@
+"""Records as the newest version of their type says them: what carries an older `schema` is upgraded as it is read.
+
+A record without `schema` costs one look, and comes as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from jsonl_audit.reader.notices import Notice, Tell
+
+__all__ = ["Newest"]
+
+
+class Newest:
+    """Upgrades the records of one call, and tells once that some are of a version which is not known here."""
+
+    def __init__(self, path: str | os.PathLike[str], tell: Tell) -> None:
+        self._path = os.fspath(path)
+        self._tell: Tell | None = tell
+
+    def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record, upgraded where it carries an older `schema`."""
+        if "schema" not in record:
+            return record
+        from jsonl_audit.events import versions
+
+        if self._tell is not None and (known := versions.newer(record)) is not None:
+            tell, self._tell = self._tell, None
+            tell(
+                Notice(
+                    "newer-schema",
+                    f"seq {record.get('seq')} is a {record['type']} of version {record['schema']}, and the newest "
+                    f"known here is {known}: such records are given as they are; use a later version of the program",
+                    self._path,
+                )
+            )
+        return versions.upgraded(record)
