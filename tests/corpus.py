@@ -41,6 +41,7 @@ CAUGHT_AS: dict[str, frozenset[str]] = {
         "openai": "openai-key", "anthropic": "anthropic-key", "npm": "npm-token", "pypi": "pypi-token", "jwt": "jwt",
         "bearer": "bearer authorization", "basic": "basic-auth authorization", "url": "url-password",
         "pem": "private-key", "told, weak": "password secret",
+        "told, quoted": "password secret token api-key",
         "told": "password secret token api-key access-key key private-key cookie credential azure-key npm-token",
         "name: password": "password",
         "name: auth token": "token", "name: session token": "token", "name: secret": "secret",
@@ -48,8 +49,8 @@ CAUGHT_AS: dict[str, frozenset[str]] = {
         "name: cookie": "cookie", "name: private key": "private-key", "name: prompt": "prompt",
         "name: tool args": "tool-args", "name: shared secret": "secret", "name: kin": "password token secret key "
         "access-key credential cookie authorization api-key prompt tool-args otp seed",
-        "email": "email", "phone": "phone", "person": "person", "path": "path", "binary": "binary",
-        "long": "long-text",
+        "email": "email", "phone": "phone", "person": "name", "path": "path", "binary": "binary",
+        "long": "long long-text",
     }.items()
 }  # fmt: skip
 """As which kinds of the redactor a kind of the corpus may be caught: one of them at least."""

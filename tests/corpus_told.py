@@ -100,13 +100,25 @@ _TOLD = (
     "Config(user='ann', password='{}', timeout=3)", "Login failed for ann (password={})", "pass_phrase={}",
     "passphrase: {}", "client-secret: {}", "id_token={}", "csrf_token={}", "oauth_token=\"{}\"", "hmac_key={}",
     "master_key={}", "access-key={}", "PGPASSWORD={} psql shop", "MYSQL_PWD={}", "sig_secret={}",
+    "curl -u ann:{} https://api.example.net",
 )  # fmt: skip
 # The same for values that nothing but the word tells: no entropy, as people choose them.
 _WEAK = (
     "password={}", "PASSWORD={}", "passwd={}", "pwd={}", "db_password={}", "--password={}", '{{"password":"{}"}}',
     "{{'password': '{}'}}", "https://example.net/login?user=ann&password={}", "Config(password='{}')",
+    "db:\n  password: {}\n  host: db.example.net\n",
+    "%7B%22user%22%3A%22ann%22%2C%22password%22%3A%22{}%22%7D",
     "DB_PASSWORD={}", "user=ann password={} host=db", "passphrase={}", "secret={}",
 )  # fmt: skip
+# Values with spaces and signs in them, which only quotes hold together.
+_QUOTED = (
+    'password="{}"', "password='{}'", "{{'password': '{}', 'n': 1}}", '{{"password":"{}","n":1}}', 'api_key = "{}"',
+    'secret: "{}"', '--password "{}" --verbose', "Config(password='{}', retries=3)", 'export DB_PASSWORD="{}"',
+    '<login password="{}" user="ann"/>', 'level=info token="{}" user=ann', "[('password', '{}'), ('user', 'ann')]",
+)
+_ODD_VALUES = (
+    "grove islet 417 heath", "p@ss, word; (x) & y=z", "Tr0ub4dor&3#%^*!~", "päßwörtchen 東京 9", "a/b\\\\c:d|e f",
+)
 _WEAK_VALUES = ("hunter2", "letmein!", "Tr0ub4dor&3", "correcthorse", "winter2026")
 
 
@@ -128,6 +140,9 @@ def rows(lot: Random) -> Iterator[Row]:
         for text in _WEAK_VALUES:
             if "?" not in form or "&" not in text:
                 yield "told, weak", form, form.format(text), (text,)
+    for form in _QUOTED:
+        for text in _ODD_VALUES:
+            yield "told, quoted", form, form.format(text), (text,)
     for form in _TOLD[:12]:
         text = mixed(lot, 24)
         told = form.format(text)

@@ -176,13 +176,12 @@ class _Scan:
 
     def _changes(self, value: Any) -> Iterator[Change]:
         found: dict[str, int] = {}
-        if isinstance(value, dict):
-            kept = self._redactor.names(value, found)
-            if kept is value:
-                self._redactor.patterns(orjson.dumps(value)[1:-1], found)
-            if not found:
-                return
-        yield from changes(value, self._redactor.value(value, {}))
+        if not isinstance(value, dict):
+            yield from changes(value, self._redactor.value(value, found))
+            return
+        members = self._redactor.patterns(orjson.dumps(self._redactor.names(value, found))[1:-1], found)
+        if found:
+            yield from changes(value, orjson.loads(b"{%b}" % members))
 
     def _end_of_text(self) -> Iterator[Finding]:
         if self._text is not None:
