@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jsonl_audit.redact.finder import Hit
+from jsonl_audit.redact.places import Place
 from jsonl_audit.redact.redactor import Redactor, redactor_of
 
-__all__ = ["Hit", "Redactor", "redactor_of"]
+__all__ = ["Hit", "Place", "Redactor", "redactor_of"]

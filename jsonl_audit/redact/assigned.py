@@ -13,10 +13,10 @@ __all__ = ["assigned", "harmless", "random_looking"]
 
 _STEMS = "pass|pwd|otp|secret|cred|token|key|cookie|auth"
 _ASSIGN = re.compile(
-    rf"(?i:{_STEMS})[A-Za-z0-9_.\[\]-]{{0,48}}"
-    r"(?P<close>\\{0,7}[\"'`]\]?|%22|\])?"
-    r"(?:[ \t]{0,8}(?P<sign>=>|:=|={1,3}|:|%3[AaDd]|>)\s{0,8}|(?P<comma>[ \t]{0,2},[ \t]{0,2})"
-    r"|(?P<space>[ \t]{1,4}(?:(?:is|was|to)[ \t]{1,4})?))"
+    rf"(?ai:{_STEMS})(?:[A-Za-z0-9_.\[\]-]{{0,48}}(?![A-Za-z0-9_.\[\]-])"
+    r"(?P<close>\\{0,7}[\"'`]\]?|%22)?"
+    r"(?:[ \t]{0,8}(?P<sign>=>|:=|={1,3}|:|%3[AaDd]|>(?![\"<]))\s{0,8}|(?P<comma>[ \t]{0,2},[ \t]{0,2}))"
+    r"|(?ai:word|wd|phrase|code|ential|s)?s?(?P<space>[ \t]{1,4}(?:(?:is|was|to)[ \t]{1,4})?))"
 )
 _BEFORE = re.compile(r"[A-Za-z0-9_.\[\]-]{0,64}")
 _OPENING = re.compile(r"(?P<prefix>[bBrRuUfF]{0,2})(?P<quote>\\{0,7}[\"'`]|%22)")
@@ -64,10 +64,9 @@ _SHORT_NUMBERS = frozenset(("password", "otp", "card", "secret"))
 """Kinds whose secrets may be mere numbers."""
 
 
-def assigned(text: str, names: Names, take: Callable[[str, int, int, int], None]) -> None:
-    """Takes kind, start and end of each value, and where its name begins."""
-    at = 0
-    while (found := _ASSIGN.search(text, at)) is not None:
+def assigned(text: str, names: Names, take: Callable[[str, int, int], None], at: int, until: int) -> None:
+    """Takes kind, start and end of each value whose name begins between two places of a text."""
+    while (found := _ASSIGN.search(text, at, until)) is not None:
         at = found.end()
         start = found.start()
         left = _BEFORE.match(text[max(0, start - 64) : start][::-1])
@@ -78,13 +77,18 @@ def assigned(text: str, names: Names, take: Callable[[str, int, int, int], None]
         if kind is None:
             at = max(found.start() + 3, _end_of_name(found))
             continue
-        if sign == ":" and not close and _RESOURCE.search(text, max(0, begin - 512), begin):
+        if sign == ":" and not close and _in_resource(text, begin):
             continue  # the name of a resource, in which a kind of resource stands between colons
         flag = space is not None and name.startswith("-")
         value = _value(text, at, kind, close, sign, found["comma"], space, flag)
         if value is not None:
-            take(kind.removesuffix("?") if kind != "secret?" else "high-entropy", *value, begin)
+            take(kind.removesuffix("?") if kind != "secret?" else "high-entropy", *value)
             at = max(at, value[1])
+
+
+def _in_resource(text: str, begin: int) -> bool:
+    """Whether a name begins within the name of a resource: behind the number of an account, or a scheme of such."""
+    return text[max(0, begin - 13) : begin - 1].isdecimal() or bool(_RESOURCE.search(text, max(0, begin - 512), begin))
 
 
 def _end_of_name(found: re.Match[str]) -> int:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from orjson import dumps
+
 from jsonl_audit.redact.assigned import assigned
+from jsonl_audit.redact.encoded import suspicious
 from jsonl_audit.redact.markers import MARKER, Marking
 from jsonl_audit.redact.names import Names
-from jsonl_audit.redact.tokens import TOKENS, private_keys
+from jsonl_audit.redact.tokens import TOKENS, discord_tokens, private_keys
 
 __all__ = ["Finder", "Hit"]
 
@@ -30,41 +33,59 @@ Extra = Callable[[str, Callable[[str, int, int], None]], None]
 """A further rule: takes kind, start and end of what it finds in a text."""
 
 
+_Span = tuple[int, int, int, str]
+_SHORT = 256
+_BLOCK = 4096
+_MARGIN = 512
+"""Characters around a block that are looked at with it: more than lies between the beginning of any name and the value
+that it tells, or within any token that begins with a hint."""
+_HINTS = tuple((hint, rank) for rank, token in enumerate(TOKENS) for hint in token.hints)
+
+
 class Finder:
     """All rules on texts, of one redactor."""
 
-    __slots__ = ("_extra", "_names", "built_in")
+    __slots__ = ("_names", "extra")
 
-    def __init__(self, names: Names, extra: Sequence[Extra] = (), *, built_in: bool = True) -> None:
+    def __init__(self, names: Names, extra: Sequence[Extra] = ()) -> None:
         self._names = names
-        self._extra = tuple(extra)
-        self.built_in = built_in
+        self.extra = tuple(extra)
 
-    def hits(self, text: str) -> list[Hit]:
+    def hits(self, text: str, built_in: bool = True) -> list[Hit]:
         """What stands in a text, from its beginning to its end, without overlaps. What is redacted already is none."""
-        found: list[tuple[int, int, int, str]] = []
-        if self.built_in:
-            self._built_in(text, found)
-        for number, rule in enumerate(self._extra):
+        found: list[_Span] = []
+        if built_in:
+            if "PRIVATE KEY" in text or "PuTTY-" in text:
+                private_keys(text, partial(_put, found, 0, "private-key"))
+            for start, end in _regions(text):
+                self._built_in(text, start, end, found)
+        for number, rule in enumerate(self.extra):
             # Further rules name only what no built-in one does.
             rule(text, partial(_put, found, 1000 + number))
         return _apart(text, found) if found else []
 
-    def _built_in(self, text: str, found: list[tuple[int, int, int, str]]) -> None:
-        if "PRIVATE KEY" in text or "PuTTY-" in text:
-            private_keys(text, lambda start, end: found.append((start, end, 0, "private-key")))
-        for rank, (kind, hints, pattern, _) in enumerate(TOKENS, 1):
-            for hint in hints:
-                if hint in text:
-                    for match in pattern.finditer(text):
-                        group = "s" if "s" in pattern.groupindex else 0
-                        found.append((match.start(group), match.end(group), rank, kind))
-                    break
-        assigned(text, self._names, lambda kind, start, end, _: found.append((start, end, 900, kind)))
+    def _built_in(self, text: str, start: int, end: int, found: list[_Span]) -> None:
+        part = text if end - start == len(text) else text[start:end]
+        for hint, rank in [pair for pair in _HINTS if pair[0] in part]:
+            kind, _, pattern, (least, most), _ = TOKENS[rank]
+            group = pattern.groups  # none, or the one that holds the secret
+            at = text.find(hint, start, end)
+            while at >= 0:
+                after = at + len(hint)
+                for begin in range(max(at - most, 0), at - least + 1):
+                    match = pattern.match(text, begin)
+                    if match is not None:
+                        found.append((match.start(group), match.end(group), rank + 1, kind))
+                        after = max(match.end(), after)
+                        break
+                at = text.find(hint, after, end)
+        if "." in part:
+            discord_tokens(text, start, end, partial(_put, found, 800, "discord-token"))
+        assigned(text, self._names, partial(_put, found, 900), start, end)
 
-    def redacted(self, text: str, marking: Marking, count: dict[str, int]) -> str:
+    def redacted(self, text: str, marking: Marking, count: dict[str, int], built_in: bool = True) -> str:
         """The text with markers; itself if nothing was found."""
-        hits = self.hits(text)
+        hits = self.hits(text, built_in)
         if not hits:
             return text
         pieces: list[str] = []
@@ -77,14 +98,37 @@ class Finder:
         return "".join(pieces)
 
 
-def _put(found: list[tuple[int, int, int, str]], rank: int, kind: str, start: int, end: int) -> None:
+def _put(found: list[_Span], rank: int, kind: str, start: int, end: int) -> None:
     found.append((start, end, rank, kind))
 
 
-def _apart(text: str, found: list[tuple[int, int, int, str]]) -> list[Hit]:
+def _regions(text: str) -> list[tuple[int, int]]:
+    """The parts of a text that are worth the rules: all of a short one, and of a long one what looks suspicious."""
+    size = len(text)
+    if size <= _SHORT:
+        return [(0, size)]
+    regions: list[tuple[int, int]] = []
+    for start in range(0, size, _BLOCK):
+        block = text[max(0, start - _MARGIN) : start + _BLOCK + _MARGIN]
+        try:
+            encoded = dumps(block)
+        except TypeError:  # lone surrogates: looked through anyway
+            hot = True
+        else:
+            hot = suspicious(encoded, encoded.lower())
+        if hot:
+            begin, end = max(0, start - _MARGIN), min(size, start + _BLOCK + _MARGIN)
+            if regions and begin <= regions[-1][1]:
+                regions[-1] = (regions[-1][0], end)
+            else:
+                regions.append((begin, end))
+    return regions
+
+
+def _apart(text: str, found: list[_Span]) -> list[Hit]:
     """What overlaps is one, called by the rule that comes first; what only covers markers is none."""
     found.sort()
-    joined: list[tuple[int, int, int, str]] = []
+    joined: list[_Span] = []
     for start, end, rank, kind in found:
         if start >= end:
             continue
@@ -102,7 +146,7 @@ def _apart(text: str, found: list[tuple[int, int, int, str]]) -> list[Hit]:
     return [Hit(kind, start, end) for start, end, _, kind in joined]
 
 
-def _unmarked(found: list[tuple[int, int, int, str]], marked: list[tuple[int, int]]) -> list[tuple[int, int, int, str]]:
+def _unmarked(found: list[_Span], marked: list[tuple[int, int]]) -> list[_Span]:
     """Without what markers cover, and with whole markers where something reaches into one."""
     result = []
     number = 0

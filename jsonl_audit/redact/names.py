@@ -149,10 +149,14 @@ _MANY = 4096
 class Names:
     """The verdict on each name: what kind of secret it tells; remembered, since the same names come again and again."""
 
-    __slots__ = ("_own", "kinds", "silent")
+    __slots__ = ("_own", "_telling", "kinds", "silent")
 
-    def __init__(self, own: Iterable[str] = ()) -> None:
+    def __init__(self, own: Iterable[str] = (), more: Mapping[str, Iterable[str]] | None = None) -> None:
         self._own = {joined(name) or name: "named" for name in own}
+        self._telling: Mapping[str, str] = _BUILT_IN
+        if more:
+            added = _phrases((phrase, kind) for kind, known in more.items() for phrase in known)
+            self._telling = {**added, **_BUILT_IN}
         self.silent: set[str] = set()
         """Names that are known to tell nothing."""
         self.kinds: dict[str, str] = {}
@@ -196,7 +200,7 @@ class Names:
         for end in range(len(found), 0, -1):
             for start in range(max(0, end - _LONGEST), end):
                 phrase = "".join(found[start:end])
-                kind = _BUILT_IN.get(phrase)
+                kind = self._telling.get(phrase)
                 if kind is not None:
                     return kind if self._holds(found, start, end, phrase, kind) else None
             word = found[end - 1]

@@ -49,19 +49,32 @@ def free_name(name: str, taken: dict[str, Any]) -> str:
 class Walk:
     """What one redactor does with values: by name first, then string by string."""
 
-    __slots__ = ("_clean", "_finder", "_lists", "_marking", "_names")
+    __slots__ = ("_binary", "_clean", "_finder", "_long", "_marking", "_names", "_telling_only")
 
-    def __init__(self, names: Names, finder: Finder, marking: Marking) -> None:
+    def __init__(
+        self, names: Names, finder: Finder, marking: Marking, *, binary: bool = False, long: int | None = None
+    ) -> None:
+        self._binary = binary
+        self._long = long
         self._names = names
         self._finder = finder
         self._marking = marking
         self._clean: set[str] = set()
         """Names that tell nothing and hold nothing: an event that has only such is done with one question."""
+        self._telling_only: set[str] = set()
+        """Names that tell something, and hold nothing themselves."""
+
+    @property
+    def every(self) -> bool:
+        """Whether every string is to be looked at: there are rules beyond the built-in ones."""
+        return bool(self._finder.extra) or self._long is not None
 
     # -- by name
 
     def named(self, members: dict[str, Any], found: Found, depth: int = 0) -> dict[str, Any]:
         """The members without what telling names hold: the same object if they hold nothing, else a copy."""
+        if self._binary and len(members) == 1 and type(members.get("$bytes")) is str:
+            return self._bytes(members, found)
         result = members
         if not self._clean.issuperset(members):
             result = self._telling(members, found, top=depth == 0)
@@ -142,7 +155,13 @@ class Walk:
                 made = self._under(kind, value, found)
                 if made is not value:
                     changed[name] = made
-            renamed = renamed or bool(self._finder.hits(name))
+            if name not in self._telling_only:
+                if self._finder.hits(name):
+                    renamed = True
+                elif kind is not None:
+                    if len(self._telling_only) >= 4096:
+                        self._telling_only.clear()
+                    self._telling_only.add(name)
         if not changed and not renamed:
             return members
         if not renamed:
@@ -156,6 +175,12 @@ class Walk:
                 taken[told] = None
             result[told] = changed.get(name, value)
         return result
+
+    def _bytes(self, members: dict[str, Any], found: Found) -> dict[str, Any]:
+        """The form of bytes, with a marker in the place of what they were."""
+        if is_marker(members["$bytes"]):
+            return members
+        return {"$bytes": self._marked("binary", members["$bytes"], found)}
 
     def _of_pair(self, members: dict[str, Any]) -> str | None:
         """The kind of a `value` that stands beside its `name`."""
@@ -189,8 +214,11 @@ class Walk:
 
     # -- string by string
 
-    def text(self, text: str, found: Found, nested: int = 0) -> str:
+    def text(self, text: str, found: Found, built_in: bool = True, nested: int = 0) -> str:
         """One text: as what it says, if it is JSON, else as it is written."""
+        if self._long is not None and len(text) > self._long:
+            found["text"] = found.get("text", 0) + 1
+            return self._marking.of(f"text-{len(text)}", text)
         if nested < 8 and '"' in text and text.lstrip(" \t\r\n")[:1] in ("{", "["):
             try:
                 value = json.loads(text, object_pairs_hook=_once)
@@ -198,21 +226,21 @@ class Walk:
                 value = None
             if value is not None and not _deeper(value, 100):
                 own: Found = {}
-                made = self._whole(value, own, nested + 1)
+                made = self._whole(value, own, built_in, nested + 1)
                 if made is not value:
                     for kind, number in own.items():
                         found[kind] = found.get(kind, 0) + number
                     return json.dumps(made, ensure_ascii=False, separators=(",", ":"))
                 return text
-        return self._finder.redacted(text, self._marking, found)
+        return self._finder.redacted(text, self._marking, found, built_in)
 
-    def _whole(self, value: Any, found: Found, nested: int) -> Any:
+    def _whole(self, value: Any, found: Found, built_in: bool, nested: int) -> Any:
         named: Any = value
         if type(value) is dict:
             named = self.named(value, found, 1)
         elif type(value) is list:
             named = self.listed(value, found, 1)
-        return self.strings(named, lambda text: self.text(text, found, nested))
+        return self.strings(named, lambda text: self.text(text, found, built_in, nested))
 
     def strings(self, value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
         """The value with every text in it changed, those of bytes included; the same object if none was."""
