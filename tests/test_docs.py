@@ -174,6 +174,7 @@ def test_every_filter_has_its_row() -> None:
 # -- examples and links ---------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive  # what a page shows is the same with every Python
 @pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "python")], ids=_name)
 def test_the_python_examples_of_a_page_run_one_after_another(page: Path, tmp_path: Path) -> None:
     script = tmp_path / "page.py"
@@ -210,6 +211,7 @@ def _sessions(page: Path) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "console")], ids=_name)
 def test_the_sessions_of_a_page_go_as_it_shows(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """What differs from run to run stands as an ellipsis in the page, and fits anything."""
