@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from jsonl_audit import storage
 from jsonl_audit.errors import StorageError
 
-__all__ = ["BLOCK", "Attachable", "blocks", "encoding_of", "opened"]
+__all__ = ["BLOCK", "Attachable", "blocks", "encoding_of", "is_readable", "opened"]
 
 Attachable: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | Iterable[bytes | str] | Any"
 """Bytes, a text, a path, an object with `read`, or an iterable of bytes and texts."""
@@ -122,26 +122,23 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def encoding_of(head: bytes, *, whole: bool) -> str | None:
     """How the text that begins with `head` is encoded; None where it is no text.
 
-    UTF-8; UTF-16 with its mark; and, as ``latin-1``, what is neither and yet has no control characters. `whole` says
-    that nothing follows.
+    UTF-8, with whatever control characters in it; UTF-16 with its mark; and, as ``latin-1``, what is neither and yet
+    has no control characters. `whole` says that nothing follows.
 
     >>> encoding_of("Grüße".encode(), whole=True), encoding_of("Grüße".encode("latin-1"), whole=True)
     ('utf-8', 'latin-1')
-    >>> encoding_of(bytes(4), whole=True) is None
+    >>> encoding_of(b"\\x89PNG\\x00", whole=True) is None
     True
     """
     if head[:2] in _WIDE:
         return _WIDE[head[:2]]
-    if _CONTROL.search(head) is None:
-        try:
-            codecs.getincrementaldecoder("utf-8")().decode(head, whole)
-        except UnicodeDecodeError:
-            return "latin-1"
-        return "utf-8"
-    if b"\0" in head:
-        return None
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, whole)
     except UnicodeDecodeError:
-        return None
+        return "latin-1" if is_readable(head) else None
     return "utf-8"
+
+
+def is_readable(head: bytes) -> bool:
+    """Whether there are no control characters in it that a text for people does not have."""
+    return head[:2] in _WIDE or _CONTROL.search(head) is None

@@ -29,7 +29,7 @@ from jsonl_audit import references, storage, values
 from jsonl_audit.artifacts import packed
 from jsonl_audit.artifacts.fit import fitted
 from jsonl_audit.artifacts.reading import Artifact, state_of
-from jsonl_audit.artifacts.source import BLOCK, Attachable, blocks, encoding_of, opened
+from jsonl_audit.artifacts.source import BLOCK, Attachable, blocks, encoding_of, is_readable, opened
 from jsonl_audit.artifacts.texts import cleaned
 from jsonl_audit.errors import ArtifactError, EventError, StorageError, SyncError, WriteError
 from jsonl_audit.segment import Names
@@ -138,7 +138,8 @@ class Store:
                     )
             own, size = self._keep(blocks(content))
         if media_type is None:
-            media_type = "application/octet-stream" if encoding is None else "text/plain"
+            readable = isinstance(data, str) or (encoding is not None and is_readable(head))
+            media_type = "text/plain" if readable else "application/octet-stream"
         return references.make(own, size, media_type, name=own_name if name is None else name, redacted=found)
 
     def _keep(self, content: Iterator[bytes]) -> tuple[str, int]:
