@@ -20,6 +20,7 @@ from jsonl_audit.events.model import AuditEvent
 from jsonl_audit.events.prepare import prepared
 from jsonl_audit.record import Body
 from jsonl_audit.redact import redactor_of
+from jsonl_audit.references import BEGINS
 from jsonl_audit.shorten import shortened
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Intake:
     :param validate: ``"warn"``, ``"strict"``, or ``"off"``: events are not looked at.
     :param store: where the large values of an event go that is too long for a line.
     :param shortens: whether an event that is too long all the same is cut; else it is refused.
+    :param references: where the artifacts lie that events may refer to, also where none are made of events.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class Intake:
         store: Store | None = None,
         *,
         shortens: bool = False,
+        references: Store | None = None,
     ) -> None:
         self.limit = limit
         self.redactor = redactor
         self.store = store
         self.shortens = shortens
+        self.references = references
         self._mode = None if validate == "off" else validate
         self._types: set[bytes] = set()  # that the redactor has nothing against
         self._said: set[str] = set()
@@ -77,10 +81,10 @@ class Intake:
         redactor = self.redactor
         try:
             body = record.encode(event, self.limit, redactor)
-        except EventTooLargeError:
+        except EventTooLargeError as error:
             if self.store is None and not self.shortens:
                 raise
-            body = self._long(event)
+            body = self._long(event, error.actual)
         if redactor is not None and body.type not in self._types:
             self._look_at_type(body.type)
         return body
@@ -100,11 +104,16 @@ class Intake:
         return made
 
     def fits(self, body: Body) -> bool:
-        """Whether its line keeps to the limit."""
+        """Whether it can be written as it is: its line keeps to the limit, and it refers to nothing."""
+        return self._short(body) and BEGINS not in body.members
+
+    def _short(self, body: Body) -> bool:
         return len(body.members) + len(body.type) + record.FRAME <= self.limit
 
     def fitted(self, body: Body, on_error: str = "raise", timeout: float | None = None) -> Body:
         """The body; where its line would be too long, with its large values in the store: they are on disk then.
+
+        What looks like a reference to an artifact and leads nowhere is one no more.
 
         :param on_error: what happens where they cannot be stored, as AuditLog says it; where events are spilled or
             dropped, this one is cut, and goes on.
@@ -112,7 +121,13 @@ class Intake:
 
         Raises StorageError where they cannot be stored, EventTooLargeError where the line is too long without them.
         """
-        if self.fits(body):
+        if BEGINS in body.members and self.references is not None:
+            try:
+                body = body._replace(members=self.references.vouched(body.members))
+            except StorageError:  # who reads it finds out
+                if on_error == "raise":
+                    raise
+        if self._short(body):
             return body
         if self.store is None:
             return self.cut(body)
@@ -134,7 +149,7 @@ class Intake:
         frame = record.FRAME + len(body.type)
         members = store.fit(_loaded(body), self.limit, lambda made: len(orjson.dumps(made)) + frame)
         made = body._replace(members=b"," + orjson.dumps(members)[1:-1])
-        if self.fits(made):
+        if self._short(made):
             return made
         if self.shortens:
             return self.cut(made)
@@ -154,10 +169,16 @@ class Intake:
         """A text that goes into a record of the engine's own."""
         return text if self.redactor is None else self.redactor.text(text, {})
 
-    def _long(self, event: Mapping[str, Any]) -> Body:
-        """An event that is too long for a line, encoded all the same; one that never ends, cut before."""
+    def _long(self, event: Mapping[str, Any], length: int | None) -> Body:
+        """An event that is too long for a line, encoded all the same; one that never ends, cut before.
+
+        `length` is that of its line, as far as it is known: of what is all there and goes into a store, any will do.
+        """
+        limit = record.HARD_LIMIT
+        if length is not None and self.store is not None:
+            limit = max(limit, length)
         try:
-            return record.encode(event, record.HARD_LIMIT, self.redactor)
+            return record.encode(event, limit, self.redactor)
         except EventTooLargeError:
             if not self.shortens:
                 raise

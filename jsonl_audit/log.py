@@ -12,6 +12,7 @@ from jsonl_audit import record
 from jsonl_audit.artifacts import Store
 from jsonl_audit.errors import AuditError
 from jsonl_audit.intake import Intake, check_events
+from jsonl_audit.references import BEGINS
 from jsonl_audit.segment import Names
 from jsonl_audit.writer.appender import Appender
 from jsonl_audit.writer.arrears import Arrears
@@ -151,7 +152,7 @@ class AuditLog:
         names = Names.of(path)
         limit = line_limit - HELD_ROOM if spills else line_limit
         self._store = Store(names, mode, redactor=redactor)
-        self._intake = Intake(limit, redactor, validate, self._store if artifacts else None)
+        self._intake = Intake(limit, redactor, validate, self._store if artifacts else None, references=self._store)
         self._patience = on_error, error_timeout
         self._room = limit - record.FRAME - record.LONGEST_TYPE
         self._appender = Appender(names, settings)
@@ -198,7 +199,7 @@ class AuditLog:
         :class:`~jsonl_audit.SyncError` if the event is not known to be recorded.
         """
         body = self._intake.body(event, members)
-        if len(body.members) > self._room:
+        if len(body.members) > self._room or BEGINS in body.members:
             body = self._fitted(body)
         policy = self._policy
         if policy.trouble:

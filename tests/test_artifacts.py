@@ -257,7 +257,11 @@ def test_what_is_no_reference_is_refused(store: Store, wrong: Any) -> None:
 # -- what cannot be stored
 
 
-@pytest.mark.parametrize("wrong", [None, 7, {"a": 1}, {1}, [1], [None], iter([3.0])], ids=["none", "number", "object", "set", "numbers", "nones", "iterator"])
+@pytest.mark.parametrize(
+    "wrong",
+    [None, 7, {"a": 1}, {1}, [1], [None], iter([3.0])],
+    ids=["none", "number", "object", "set", "numbers", "nones", "iterator"],
+)
 def test_what_is_no_content_is_refused(store: Store, folder: Path, wrong: Any) -> None:
     with pytest.raises(TypeError):
         store.put(wrong)
