@@ -50,7 +50,7 @@ CAUGHT_AS: dict[str, frozenset[str]] = {
         "name: tool args": "tool-args", "name: shared secret": "secret", "name: kin": "password token secret key "
         "access-key credential cookie authorization api-key prompt tool-args otp seed",
         "email": "email", "phone": "phone", "person": "name", "path": "path", "binary": "binary",
-        "long": "long long-text",
+        "long": "text",
     }.items()
 }  # fmt: skip
 """As which kinds of the redactor a kind of the corpus may be caught: one of them at least."""

@@ -166,7 +166,7 @@ def test_a_file_without_text_is_named_and_passed_over(cli: CommandLine) -> None:
     write(cli.folder, "picture.png", b"\x89PNG\r\n\x1a\n\0\0\0" + KEY.encode())
     ended = cli("scan", "picture.png")
     assert (ended.status, ended.out) == (0, b"")
-    assert "picture.png: no text in it, passed over" in ended.err
+    assert "passed over a file without text: picture.png\n" in ended.err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])

@@ -30,6 +30,9 @@ Examples:
   jsonl-audit scan -q export.jsonl && cp export.jsonl /srv/share
 """
 
+_NAMED = 5
+"""So many files that are passed over are named."""
+
 
 @click.command(epilog=EXAMPLES)
 @click.argument("files", nargs=-1, type=click.Path(readable=False), metavar="[FILE]...")
@@ -79,6 +82,7 @@ class _Shown:
         self._kinds: Counter[str] = Counter()
         self._files = self._hit = self._bytes = 0
         self._failed = False
+        self._passed_over: list[str] = []
 
     def all_of(self, files: tuple[str, ...], redactor: Redactor) -> int:
         """Looks at everything that is meant; the exit status."""
@@ -95,7 +99,7 @@ class _Shown:
             abandon_stdout()
             return 1  # there is output only where something was found
         if not self._quiet:
-            say(self._sum())
+            self._sum_up()
         return 1 if self._hit else 4 if self._failed else 0
 
     def _look_at(self, place: Place, redactor: Redactor) -> bool:
@@ -112,7 +116,7 @@ class _Shown:
                 self._show(place, found)
             self._files += 1
         except BinaryFileError:
-            say(f"{place.name}: no text in it, passed over")
+            self._passed_over.append(place.name)
         except (AuditError, OSError) as error:
             self._say_failed(error)
         return hit
@@ -146,9 +150,15 @@ class _Shown:
         self._failed = True
         say(status_and_words(error)[1])
 
-    def _sum(self) -> str:
+    def _sum_up(self) -> None:
+        skipped = self._passed_over
+        if skipped:
+            names = ", ".join(skipped[:_NAMED]) + (", …" if len(skipped) > _NAMED else "")
+            which = "a file" if len(skipped) == 1 else f"{len(skipped):,} files"
+            say(f"passed over {which} without text: {names}")
         looked = f"{self._files:,} file{'s' * (self._files != 1)}, {human_size(self._bytes)}"
         if not self._hit:
-            return f"nothing found in {looked}"
+            say(f"nothing found in {looked}")
+            return
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in self._kinds.most_common())
-        return f"{self._kinds.total():,} found in {self._hit:,} of {looked}: {kinds}"
+        say(f"{self._kinds.total():,} found in {self._hit:,} of {looked}: {kinds}")
