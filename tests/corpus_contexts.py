@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 __all__ = ["CONTEXTS", "in_depth", "traceback_of"]
 
@@ -55,6 +56,9 @@ CONTEXTS: dict[str, Context] = {
     "exported": lambda text: f'export VALUE="{text}"\n',
     "header": lambda text: f"GET / HTTP/1.1\r\nHost: example.net\r\nX-Custom: {text}\r\nAccept: */*\r\n",
     "URL query": lambda text: f"https://api.example.net/v1/items?limit=10&data={text}&page=2#top",
+    "URL within a URL": lambda text: (
+        f"https://a.example/?next=https%3A%2F%2Fb.example%2Fv1%3Fdata%3D{quote(text, safe='')}%26n%3D1&x=2"
+    ),
     "URL path": lambda text: f"https://api.example.net/hooks/{text}/run",
     "JSON in a string": lambda text: json.dumps({"a": [{"b": text, "n": 1}]}),
     "JSON in JSON in a string": lambda text: {"body": json.dumps({"body": json.dumps({"value": text})})},
@@ -68,6 +72,10 @@ CONTEXTS: dict[str, Context] = {
     "comma separated": lambda text: f"7,ann,{text},2026-11-21",
     "tabs and lines": lambda text: f"ann\t{text}\tok\n{text}\n",
     "other scripts": lambda text: f"ключ：{text}。終",
+    "a repr of lines": lambda text: repr(f"sent:\n{text}\nok\t{text}\r\n"),
+    "a part of JSON as text": lambda text: f"body was {json.dumps({'a': f'see:{chr(10)}{text}{chr(10)}'})} (cut)",
+    "a control character before": lambda text: f"\x1b[1m\x01{text}\x00\x7f{text}",
+    "escaped twice": lambda text: {"log": json.dumps(f"said {json.dumps(f'see:{chr(9)}{text}{chr(10)}')} twice")},
     "a command": lambda text: {"details": {"command": f"deploy --with {text} --dry-run && echo done"}},
     "target": lambda text: {"type": "exec.requested", "target": {"id": text, "type": "thing"}},
     "reason": lambda text: {"outcome": "failure", "reason": f"bad credential {text}"},

@@ -150,6 +150,12 @@ def rows(lot: Random) -> Iterator[Row]:
         yield "told", f"{form} in a list", {"details": {"argv": ["run", told]}}, (text,)
         yield "told", f"{form} in JSON in a string", {"body": json.dumps({"body": json.dumps({"line": told})})}, (text,)
         yield "told", f"{form} as a key", {"details": {told: 1}}, (text,)
+        yield "told", f"{form} in a repr", repr(f"sent\n{told}\n"), (text,)
+        yield "told", f"{form} in a part of JSON", f"body was {json.dumps({'a': told})} (cut)", (text,)
+        if not set(form) & set(" '\""):
+            address = quote(f"https://b.example/?{told}&n=1", safe="")
+            yield "told", f"{form} in a URL within a URL", f"https://a.example/?next={address}&x=2", (text,)
+        yield "told", f"{form} in an environment", f"PATH=/bin {told}\0HOME=/root", (text,)
 
 
 def _addresses(lot: Random) -> Iterator[Row]:
