@@ -42,7 +42,8 @@ CAUGHT_AS: dict[str, frozenset[str]] = {
         "bearer": "bearer authorization", "basic": "basic-auth authorization", "url": "url-password",
         "pem": "private-key", "told, weak": "password secret",
         "told, quoted": "password secret token api-key",
-        "told": "password secret token api-key access-key key private-key cookie credential azure-key npm-token",
+        "told": "password secret token api-key access-key key private-key cookie credential azure-key npm-token "
+        "basic-auth",
         "name: password": "password",
         "name: auth token": "token", "name: session token": "token", "name: secret": "secret",
         "name: api key": "api-key", "name: access key": "access-key", "name: authorization": "authorization",

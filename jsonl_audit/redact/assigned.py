@@ -40,10 +40,21 @@ _MASK = re.compile(
     r"|\(?[a-z]{0,8}(?:redacted|hidden|masked|filtered)\)?"
 )
 _VARIABLE = re.compile(
+    r"\?|:[a-z_]{1,40}|\$[0-9]{1,2}|"
     r"\$\{?\{?[ ]?[A-Za-z_][A-Za-z0-9_.:-]{0,80}[ ]?\}?\}|\$[A-Z][A-Z0-9_]{1,80}|\$\([^()]{0,200}\)|"
     r"%[A-Z][A-Z0-9_]{1,60}%|"
     r"\{\{?[ ]?[A-Za-z_.$][A-Za-z0-9_.| ]{0,80}\}?\}|%[sdr]|%\([a-z_]{1,40}\)[sdr]|<[A-Za-z][A-Za-z _-]{0,40}>"
 )
+_ENDS = re.compile(r"\Z|[\s\"'`,;&)\]]")
+_REFERENCE = re.compile(
+    r"(?:process\.env|os\.environ|self|this|env|secrets|settings|config|request|args|opts|options|params|kwargs|vars|var|local)"
+    r"(?:\.[A-Za-z_]\w{0,80}){1,8}"
+)
+_COMPARED = re.compile(r"[A-Za-z_][\w.]{0,80}:?")
+_PAIR = re.compile(r"[A-Za-z_][\w.-]{0,64}=")
+_WORKING = frozenset(("pwd", "oldpwd"))
+"""Names that mean the directory where a path stands behind them."""
+_PLACE = re.compile(r"~?/[^\s]{0,1024}|[A-Za-z]:\\.{0,1024}")
 _PATH = re.compile(r"(?:~|\.{1,2})?(?:/[a-z0-9_.-]{1,64}){2,16}/?|[A-Z]:\\[\w\\ .-]{1,200}")
 _ARN = re.compile(r"arn:aws[a-z-]{0,12}:[A-Za-z0-9:/_.*+=@,-]{1,2048}")
 _RESOURCE = re.compile(r"(?:arn|urn|crn):[^\s\"']{0,500}\Z")
@@ -79,9 +90,14 @@ def assigned(text: str, names: Names, take: Callable[[str, int, int], None], at:
             continue
         if sign == ":" and not close and _in_resource(text, begin):
             continue  # the name of a resource, in which a kind of resource stands between colons
+        opening = _OPENING.match(text, at)
+        variable = _VARIABLE.match(text, at if opening is None else opening.end())
+        if variable is not None and _ENDS.match(text, variable.end()):
+            at = variable.end()
+            continue
         flag = space is not None and name.startswith("-")
         value = _value(text, at, kind, close, sign, found["comma"], space, flag)
-        if value is not None:
+        if value is not None and not (name.lower() in _WORKING and _PLACE.fullmatch(text, *value)):
             take(kind.removesuffix("?") if kind != "secret?" else "high-entropy", *value)
             at = max(at, value[1])
 
@@ -124,7 +140,10 @@ def _value(
         return (start, end) if _secret(value, kind, weak) else None
     if kind in ("authorization", "cookie") and space is None:
         line = _LINE.match(text, at)
-        if line is not None and (_SCHEME.match(line[0]) if kind == "authorization" else "=" in line[0]):
+        scheme = None if line is None else _SCHEME.match(line[0])
+        if line is not None and (scheme if kind == "authorization" else "=" in line[0]):
+            if scheme is not None and harmless(line[0][scheme.end() :].strip()):
+                return None
             return at, at + len(line[0].rstrip())
     if text.startswith(("{", "["), at) and close and sign and not weak and kind != "credential":
         return at, _closed(text, at)
@@ -132,6 +151,8 @@ def _value(
     if free is None:
         return None
     value, end = free[0], free.end()
+    if _REFERENCE.fullmatch(value) or (sign == "==" and _COMPARED.fullmatch(value)):
+        return None
     if sign is not None and sign != ":" and sign != ">" and not close and _CALL.match(value):
         return None
     if sign == ">" and (not text.startswith("<", end) or value.lower() in _WORDS_ABOUT):
@@ -140,7 +161,8 @@ def _value(
         return None
     bare = value.rstrip(".!?")
     if space is not None and not flag:  # prose, if it does not look like one
-        return (at, end) if _mixed(bare) and len(bare) >= 6 and not _NUMBER.fullmatch(bare) else None
+        prose = len(bare) < 6 or not _mixed(bare) or _NUMBER.fullmatch(bare) or _PAIR.match(bare)
+        return None if prose else (at, end)
     perhaps_prose = sign in (":", "=>", ">", "==") or flag or text.startswith(" ", at - 1)
     if perhaps_prose and (bare.lower() in _WORDS_ABOUT or (_ALPHA.fullmatch(value) and _GOES_ON.match(text, end))):
         return None

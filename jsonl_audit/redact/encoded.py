@@ -43,7 +43,8 @@ _LOWER = (
     ),
     rb"x(?:ox|app-|wfp-|-(?:(?<=spx-)|(?<=plx-))|ai-)",
     rb"b(?:earer(?: |\\t|%20|\+)|asic(?: |\\t)|ytes\":|_secret_|1d(?<=4b1d)[a-z0-9]{20})",
-    rb"-u(?:s[0-9]|-)",
+    rb"-u(?:s[0-9]|-| |ser[ =])",
+    rb"%3a%2f%2f",
     rb"://[^ /?#\"'<>@:\\]{0,256}:[^ \"'<>@\\]{1,512}@",
 )
 """On the text in lower case."""
@@ -61,8 +62,10 @@ _PATTERNS = (
     *((re.compile(each), True) for each in _LOWER),
     *((re.compile(each), False) for each in _AS_WRITTEN),
 )
-# Fourteen calls, one after the other: a loop over them would cost a third as much again.
-(_k, _p, _cre, _auth, _g, _x, _b, _us, _url, _a, _j, _under, _dot, _tilde) = (each.search for each, _ in _PATTERNS)
+# Fifteen calls, one after the other: a loop over them would cost a third as much again.
+(_k, _p, _cre, _auth, _g, _x, _b, _us, _url, _quoted, _a, _j, _under, _dot, _tilde) = (
+    each.search for each, _ in _PATTERNS
+)
 _NESTED = re.compile(rb'"(?:[ ]|\\[nrt])*[{\[](?=(?:[^"\\]|\\[^"])*\\")')
 """A string that may be JSON itself: it begins as an object or a list, and there are quotes in it."""
 
@@ -79,7 +82,8 @@ def suspicious(members: bytes, lower: bytes) -> bool:
     """
     return bool(
         _k(lower) or _p(lower) or _cre(lower) or _auth(lower) or _g(lower) or _x(lower) or _b(lower) or _us(lower)
-        or _url(lower) or _a(members) or _j(members) or _under(members) or _dot(members) or _tilde(members)
+        or _url(lower) or _quoted(lower) or _a(members) or _j(members) or _under(members) or _dot(members)
+        or _tilde(members)
         or (b"\\" in members and _NESTED.search(members))
     )  # fmt: skip
 

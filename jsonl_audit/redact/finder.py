@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from orjson import dumps
 
-from jsonl_audit.redact.assigned import assigned
+from jsonl_audit.redact.assigned import assigned, harmless
 from jsonl_audit.redact.encoded import suspicious
 from jsonl_audit.redact.markers import MARKER, Marking
 from jsonl_audit.redact.names import Names
@@ -34,6 +34,8 @@ Extra = Callable[[str, Callable[[str, int, int], None]], None]
 
 
 _Span = tuple[int, int, int, str]
+_NAMED_FOR = frozenset(("bearer", "basic-auth", "url-password"))
+"""Kinds whose secret is often a variable's name, a mask or a word for what is to stand there."""
 _SHORT = 256
 _BLOCK = 4096
 _MARGIN = 512
@@ -74,7 +76,7 @@ class Finder:
                 after = at + len(hint)
                 for begin in range(max(at - most, 0), at - least + 1):
                     match = pattern.match(text, begin)
-                    if match is not None:
+                    if match is not None and not (kind in _NAMED_FOR and harmless(match[group])):
                         found.append((match.start(group), match.end(group), rank + 1, kind))
                         after = max(match.end(), after)
                         break

@@ -154,12 +154,16 @@ TOKENS: tuple[Token, ...] = (
     _token("nvidia-key", "nvapi-", r"nvapi-[A-Za-z0-9_-]{40,}", "NVIDIA"),
     _token("langsmith-key", "lsv2_", r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}", "LangSmith"),
     _token("tailscale-key", "tskey-", r"tskey-[a-z]{3,8}-[A-Za-z0-9-]{27,}", "Tailscale"),
-    _token("bearer", "Bearer,bearer,BEARER", r"(?:[Bb]earer|BEARER)(?:[ \t]{1,4}|%20|\+)(?P<s>(?=[A-Za-z_~+/=.-]{0,63}[0-9]|[A-Za-z0-9_~+/=.-]{24})[A-Za-z0-9_~+/=.-]{6,})",
+    _token("bearer", "Bearer,bearer,BEARER", r"(?:[Bb]earer|BEARER)(?:[ \t]{1,4}|%20|\+)(?P<s>(?![a-z_]{1,32}=[^=\s])(?=[A-Za-z_~+/=.-]{0,63}[0-9]|[A-Za-z0-9_~+/=.-]{24})[A-Za-z0-9_~+/=.-]{6,})",
            "bearer tokens"),
     _token("basic-auth", "Basic,basic,BASIC", r"(?:[Bb]asic|BASIC)[ \t]{1,4}(?P<s>(?=[A-Za-z/+]{0,63}[0-9=]|[A-Za-z0-9+/]{20})[A-Za-z0-9+/]{8,}={0,2})(?![A-Za-z0-9+/=_.-])", "basic credentials"),
     _token("digest-auth", "Digest,digest", r"[Dd]igest[ \t]{1,4}(?P<s>username=[^\r\n]{10,})", "digest credentials"),
-    _token("url-password", "://", r"://[^\s/?#\"'<>@:\\\x00-\x1f]{0,256}:(?P<s>[^\s/\"'<>@\\\x00-\x1f]{1,512}|[^\s\"'<>@\\\x00-\x1f]{1,512})@(?=[A-Za-z0-9_\[.%{$-])",
+    _token("url-password", "://", r"://(?!\[)[^\s/?#\"'<>@:\\\x00-\x1f]{0,256}:(?P<s>[^\s/\"'<>@\\\x00-\x1f]{1,512}|[^\s\"'<>@\\\x00-\x1f]{1,512})@(?=[A-Za-z0-9_\[.%{$-])",
            "passwords in URLs", start=""),
+    _token("url-password", "%3A%2F%2F,%3a%2f%2f", r"%3[Aa]%2[Ff]%2[Ff](?:[^\s%\"'<>]|%(?!3[Aa]|40|2[Ff])){0,256}%3[Aa](?P<s>(?:[^\s%\"'<>]|%(?!40|2[Ff])){1,512})%40",
+           "passwords in percent-encoded URLs", start=""),
+    _token("basic-auth", "curl ", r"curl [^\r\n|;]{0,200}?(?:-u|--user|--proxy-user|-U)[ =][\"']?[^\s:\"'/]{1,64}:(?P<s>[^\s\"']{1,256})",
+           "a user and a password for curl"),
 )  # fmt: skip
 """In the order in which they name what several of them match."""
 

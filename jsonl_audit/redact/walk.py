@@ -114,7 +114,7 @@ class Walk:
                 elif number == 0 and len(items) == 2 and type(items[1]) in (str, bytes) and len(item) < 64:
                     flag = self._names.kind(item)
                     flag = None if flag is not None and flag.endswith("?") else flag
-                    if flag not in ("authorization", "cookie", "api-key", "token"):
+                    if flag not in ("authorization", "cookie", "api-key", "token") or self._is_name(items[1]):
                         flag = None
                     continue
                 else:
@@ -131,6 +131,10 @@ class Walk:
                     result = list(items)
                 result[number] = made
         return result
+
+    def _is_name(self, item: Any) -> bool:
+        """Whether an item is a telling name itself: then the list is one of names, no pair."""
+        return type(item) is str and self._names.kind(item) is not None
 
     def _telling(self, members: dict[str, Any], found: Found, *, top: bool) -> dict[str, Any]:
         """The members with each telling name's value redacted, and each name that holds a secret itself."""
