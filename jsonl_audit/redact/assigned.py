@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from jsonl_audit.redact.markers import MARKER
 from jsonl_audit.redact.names import Names
 
 __all__ = ["assigned", "harmless", "random_looking"]
@@ -87,6 +88,10 @@ def assigned(text: str, names: Names, take: Callable[[str, int, int], None], at:
         kind = names.kind(name)
         if kind is None:
             at = max(found.start() + 3, _end_of_name(found))
+            continue
+        marker = MARKER.match(text, max(0, begin - 10))
+        if marker is not None and marker.end() > start:  # what a marker says is no name
+            at = marker.end()
             continue
         if sign == ":" and not close and _in_resource(text, begin):
             continue  # the name of a resource, in which a kind of resource stands between colons

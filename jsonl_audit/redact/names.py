@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from jsonl_audit.redact.lookalikes import latin
+from jsonl_audit.redact.markers import MARKER
 
 __all__ = ["TELLING", "Names", "joined", "words"]
 
@@ -184,7 +185,7 @@ class Names:
         return kind
 
     def _judged(self, name: str) -> str | None:
-        found = words(name)
+        found = words(MARKER.sub(" ", name) if "<" in name else name)
         while found and found[-1].isdigit():
             found.pop()
         own = self._own
