@@ -240,7 +240,7 @@ class _Walk:
             return self.value(forms.fragment(value), path, level)
         if id(value) in self.above:
             return {"$cycle": forms.text(_where(self.above[id(value)]))}
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if dataclasses.is_dataclass(value) and not isinstance(value, (type, Mapping)):
             fields = {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
             return self._inside(value, fields, path, level)
         if isinstance(value, tuple) and hasattr(value, "_fields"):

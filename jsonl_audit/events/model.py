@@ -61,6 +61,8 @@ class AuditEvent(Members):
     artifacts: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     schema: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    _follows: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    """Fields that were not given: they follow from the type or the details, and are not written."""
 
     def __post_init__(self) -> None:
         reading.settle(self)
@@ -105,4 +107,4 @@ class AuditEvent(Members):
         >>> AuditEvent("exec.denied", task="t1").replace(type="rbac.checked").action
         'checked'
         """
-        return dataclasses.replace(self, **{**reading.following(self), **changes})
+        return dataclasses.replace(self, **{**dict.fromkeys(self._follows), **changes})

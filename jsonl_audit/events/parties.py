@@ -162,6 +162,8 @@ def identifier(value: Any) -> str | int | None:
         return str.__str__(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
+    if isinstance(value, float) and value.is_integer():  # JSON does not tell 7.0 from 7
+        return int(value)
     if isinstance(value, (uuid.UUID, ipaddress.IPv4Address, ipaddress.IPv6Address)):
         return str(value)
     if isinstance(value, os.PathLike):

@@ -38,8 +38,6 @@ _OTHERWISE = ACTING.union(*(FIELDS[name].members for name in ("level", "task", "
 _IN_DETAILS = frozenset(name for word in ("level", "task", "outcome", "user") for name in FIELDS[word].members)
 """Members of its details that do."""
 _FREE = EventType("custom", "An event of a type that nobody registered.")
-_told: set[tuple[str, str, str]] = set()
-_TOLD = 1000
 
 
 def prepared(event: dict[Any, Any], mode: str, say: Say, *, whole: bool = False) -> dict[Any, Any]:
@@ -51,7 +49,7 @@ def prepared(event: dict[Any, Any], mode: str, say: Say, *, whole: bool = False)
 
     :param mode: ``"strict"``: what is wrong or missing is an error, and so is a type that nobody registered.
         ``"warn"``: it is said. ``"off"``: nothing is looked at.
-    :param say: called with a sentence for what is wrong, once for each kind of it in a process.
+    :param say: called with a sentence for each thing that is wrong; a log says the same sentence once.
     :param whole: an event of a free type is completed too: it came as an AuditEvent.
 
     Raises :class:`~jsonl_audit.InvalidEventError` in the mode strict.
@@ -176,7 +174,7 @@ def compiled(kind: EventType) -> _Rule:
         if schema is None:
             if not other or not has("schema", event):
                 added["schema"] = version
-        elif schema != version and (type(schema) is not int or not 1 <= schema <= version):
+        elif (type(schema) is not int or not 1 <= schema <= version) and not _is_version(schema, version):
             advice = "leave it out, or use a later version of the program"
             _wrong(type_name, strict, say, "schema", f"a version from 1 to {version}", schema, advice)
         return {**event, **added} if added else event
@@ -194,6 +192,11 @@ def _outcome(
                 if holder.get(name) is not None:
                     return source(holder[name])
     return outcome_of_success(event)
+
+
+def _is_version(value: Any, newest: int) -> bool:
+    found = identifier(value)
+    return isinstance(found, int) and 1 <= found <= newest
 
 
 def _look_elsewhere(
@@ -297,10 +300,7 @@ def _wrong(kind: str, strict: bool, say: Say | None, field: str, expected: str, 
             message = f"{kind}: {field} is none of {expected}; {advice}"
     if strict or say is None:
         raise InvalidEventError(message, type=kind, field=field, expected=expected, actual=actual)
-    key = (kind, field, expected)
-    if key not in _told and len(_told) < _TOLD:
-        _told.add(key)
-        say(message)
+    say(message)
 
 
 def learn(kind: EventType) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jsonl_audit import instants, record
@@ -15,7 +15,7 @@ from jsonl_audit.spelling import FIELDS
 if TYPE_CHECKING:
     from jsonl_audit.events.model import AuditEvent
 
-__all__ = ["ANY_LEVEL", "LEVELS", "OUTCOMES", "fields_of", "following", "is_level", "members_of", "settle"]
+__all__ = ["ANY_LEVEL", "LEVELS", "OUTCOMES", "fields_of", "is_level", "members_of", "settle"]
 
 LEVELS = ("debug", "info", "warn", "warning", "error", "critical")
 """What a level may be; lower case, upper case and capitalised are one."""
@@ -30,6 +30,7 @@ _ORDER = (
     "level", "component", "tool", "actor", "target", "outcome", "reason", "task", "session", "correlation", "parent",
     "category", "action",
 )  # fmt: skip
+_FIELDS = frozenset((*_ORDER, "id", "time", "details", "artifacts", "schema"))
 _set = object.__setattr__
 
 
@@ -77,17 +78,24 @@ def settle(event: AuditEvent) -> None:
         _set(event, "outcome", str(identifier(event.outcome)))
     if event.level is not None and not is_level(event.level):
         raise _wrong(event, "level", f"one of {', '.join(LEVELS)}", event.level)
+    follows = []
     for name in _DETAILED:
         if getattr(event, name) is None:
             found = _detailed(name, details)
             if found is not None:
                 _set(event, name, found)
+                follows.append(name)
     for name in ("category", "action"):
         value = getattr(event, name)
         if value is None:
             _set(event, name, _part(event.type, name))
         elif not isinstance(value, str):
             raise _wrong(event, name, "a text", value)
+        if getattr(event, name) == _part(event.type, name):
+            follows.append(name)
+    if event.outcome is not None and "outcome" in follows and not has_outcome(details):
+        follows.remove("outcome")  # it follows from `success`: said in its own name, it can be searched for
+    _set(event, "_follows", tuple(follows))
     if event.time is not None:
         when = instants.from_event(event.time)
         if when is None:
@@ -143,18 +151,17 @@ def _plain(name: str, value: Any) -> str | int | None:
         return "success" if value else "failure"
     if isinstance(value, Mapping):
         inner = (identifier(value[key]) for key in FIELDS[name].inner if value.get(key) is not None)
-        return next((found for found in inner if found is not None), None)
-    found = identifier(value)
+        found = next((each for each in inner if each is not None), None)
+    else:
+        found = identifier(value)
     if name == "level" and not is_level(found):
         return None
     return found if name in _WORDS or isinstance(found, str) else None
 
 
-def following(event: AuditEvent) -> dict[str, Any]:
-    """Those fields as None that follow from the type or the details of an event."""
-    parts = {name: None for name in ("category", "action") if getattr(event, name) == _part(event.type, name)}
-    said = {name: None for name in _DETAILED if getattr(event, name) == _detailed(name, event.details)}
-    return {**parts, **said}
+def has_outcome(details: Mapping[str, Any]) -> bool:
+    """Whether the details name an outcome."""
+    return any(details.get(spelled) is not None for spelled in FIELDS["outcome"].members)
 
 
 def members_of(event: AuditEvent) -> dict[str, Any]:
@@ -168,15 +175,8 @@ def members_of(event: AuditEvent) -> dict[str, Any]:
     details = event.details
     for name in _ORDER:
         value = getattr(event, name)
-        if value is None:
-            continue
-        if name in ("actor", "target"):
-            members[name] = value.to_dict()
-        elif name in ("category", "action"):
-            if value != _part(event.type, name):
-                members[name] = value
-        elif not details or not any(details.get(spelled) == value for spelled in FIELDS[name].members):
-            members[name] = value
+        if value is not None and name not in event._follows:
+            members[name] = value.to_dict() if name in ("actor", "target") else value
     if details:
         members["details"] = dict(details)
     if event.artifacts:
@@ -203,20 +203,28 @@ def fields_of(event: Any) -> dict[str, Any]:
     _outcome(members, fields)
     for name, cls in (("actor", Actor), ("target", Target)):
         _person(name, cls, members, fields)
-    for name in ("details", "metadata"):
-        if "details" not in fields and isinstance(members.get(name), Mapping):
-            fields["details"] = members.pop(name)
-    for name in FIELDS["schema"].members:
-        if "schema" not in fields and type(members.get(name)) is int and members[name] > 0:
-            fields["schema"] = members.pop(name)
+    _first("details", ("details", "metadata"), lambda value: isinstance(value, Mapping), members, fields)
+    _first("schema", FIELDS["schema"].members, lambda value: type(value) is int and value > 0, members, fields)
     artifacts = members.get("artifacts")
     if isinstance(artifacts, (list, tuple)) and all(isinstance(each, (Mapping, str)) for each in artifacts):
         fields["artifacts"] = members.pop("artifacts")
-    return {**fields, "extra": members}
+    extra = {name: value for name, value in members.items() if value is not None or name not in _FIELDS}
+    return {**fields, "extra": extra}
+
+
+def _first(
+    field: str, names: tuple[str, ...], fits: Callable[[Any], bool], members: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    """The first of the names that holds something, if it is of the field's kind."""
+    name = next((name for name in names if members.get(name) is not None), None)
+    if name is not None and fits(members[name]):
+        fields[field] = members.pop(name)
 
 
 def _time(members: dict[str, Any], fields: dict[str, Any]) -> None:
     """`time`, else `ts` or `timestamp`: one of them, where it is an instant; the others stay."""
+    if members.get("time") is not None and instants.from_event(members["time"]) is None:
+        return
     for name in ("time", "ts", "timestamp"):
         found = instants.from_event(members.get(name)) if members.get(name) is not None else None
         if found is not None and "time" not in fields and found[1]:
@@ -225,6 +233,8 @@ def _time(members: dict[str, Any], fields: dict[str, Any]) -> None:
 
 
 def _field(name: str, members: dict[str, Any], fields: dict[str, Any]) -> None:
+    if members.get(name) is not None and _plain(name, members[name]) is None:
+        return  # its name is taken, by something else
     for spelled in FIELDS[name].members:
         value = members.get(spelled)
         if value is None:
@@ -241,7 +251,7 @@ def _outcome(members: dict[str, Any], fields: dict[str, Any]) -> None:
     given = members.get("outcome")
     if isinstance(given, Mapping) and "reason" not in fields and isinstance(given.get("reason"), str):
         fields["reason"] = given["reason"]
-    if isinstance(members.get("success"), bool):
+    if isinstance(members.get("success"), bool) and (given is None or "outcome" in fields):
         found = "success" if members["success"] else "failure"
         if fields.setdefault("outcome", found) == found:
             del members["success"]
@@ -250,6 +260,9 @@ def _outcome(members: dict[str, Any], fields: dict[str, Any]) -> None:
 def _person(name: str, cls: Any, members: dict[str, Any], fields: dict[str, Any]) -> None:
     """The actor, or the target: an object, a text, or members of the event's own such as `userId`."""
     said: dict[str, Any] = {}
+    own = members.get(name)
+    if own is not None and not isinstance(own, Mapping) and identifier(own) is None:
+        return  # its name is taken, by something else
     for spelled in ("actor", "initiator") if name == "actor" else ("target",):
         value = members.get(spelled)
         if value is None or said:

@@ -22,7 +22,12 @@ _KINDS: dict[str, dict[str, Any]] = {
     "object": {"type": "object"},
     "array": {"type": "array"},
     "strings": {"type": "array", "items": {"type": "string"}},
-    "time": {"anyOf": [{"type": "string", "format": "date-time", "pattern": _RFC3339}, {"type": "number"}]},
+    "time": {
+        "anyOf": [
+            {"type": "string", "format": "date-time", "pattern": _RFC3339},
+            {"type": "number", "minimum": -62135596800000, "maximum": 253402300799999},  # epoch, in ms at the most
+        ]
+    },
     "any": {"not": {"type": "null"}},
 }
 
