@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jsonl_audit import record, references
+from jsonl_audit import record, references, values
 from jsonl_audit.artifacts import Store
 from jsonl_audit.errors import EventTooLargeError
 from jsonl_audit.segment import Names
@@ -58,6 +58,17 @@ def test_an_event_that_fits_is_left_alone(store: Store) -> None:
     event = {"type": "t", "text": "x" * 500}
     assert store.fit(event, 1024, size) == event
     assert store.hashes() == []
+
+
+@pytest.mark.parametrize("levels", [120, 124, 125, 126])
+def test_a_reference_is_nested_no_deeper_than_a_line_may_be(store: Store, levels: int) -> None:
+    value: Any = "x" * 5000
+    for _ in range(levels):
+        value = [value]
+    event = {"type": "t", "list": value, "object": {"text": value}}
+    made = store.fit(event, 4096, size)
+    assert values.faithful(made)
+    assert restored(store, made) == event
 
 
 def test_the_longest_texts_go_first_and_no_more_than_need_be(store: Store) -> None:

@@ -115,12 +115,12 @@ def _values(event: dict[str, Any]) -> Iterator[_Place]:
 
 def _walk(event: dict[str, Any]) -> Iterator[tuple[_Place, Any]]:
     """Every text, list and object in the event that may be moved, and what would be gained."""
-    to_do: list[tuple[Any, Any, str]] = [(event, key, key) for key in reversed(event) if key not in _STAY]
+    to_do: list[tuple[Any, Any, str, int]] = [(event, key, key, 1) for key in reversed(event) if key not in _STAY]
     number = 0
     while to_do:
-        holder, key, name = to_do.pop()
+        holder, key, name, depth = to_do.pop()
         value = holder[key]
-        if not isinstance(value, str | list | dict):
+        if not isinstance(value, str | list | dict) or depth >= values.MAX_DEPTH:  # a reference is a level of its own
             continue
         if references.is_one(value):
             continue
@@ -129,6 +129,6 @@ def _walk(event: dict[str, Any]) -> Iterator[tuple[_Place, Any]]:
         frame = references.make("0" * 64, length, "application/json", name=name)
         yield _Place(length - len(orjson.dumps(frame)), number, holder, key, name), value
         if isinstance(value, list):
-            to_do += [(value, at, f"{name}[{at}]") for at in range(len(value) - 1, -1, -1)]
+            to_do += [(value, at, f"{name}[{at}]", depth + 1) for at in range(len(value) - 1, -1, -1)]
         elif isinstance(value, dict):
-            to_do += [(value, inner, f"{name}.{inner}") for inner in reversed(value)]
+            to_do += [(value, inner, f"{name}.{inner}", depth + 1) for inner in reversed(value)]
