@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable
 
 from jsonl_audit.redact.markers import MARKER
 from jsonl_audit.redact.names import Names
 
-__all__ = ["assigned", "harmless", "random_looking"]
+__all__ = ["assigned", "harmless", "random_looking", "says_nothing"]
 
 _STEMS = "pass|pwd|otp|secret|cred|token|key|cookie|auth"
 _ASSIGN = re.compile(
@@ -22,7 +23,7 @@ _ASSIGN = re.compile(
 _BEFORE = re.compile(r"[A-Za-z0-9_.\[\]-]{0,64}")
 _OPENING = re.compile(r"(?P<prefix>[bBrRuUfF]{0,2})(?P<quote>\\{0,7}[\"'`]|%22)")
 _FREE = re.compile(
-    r"(?:[^\s\"'`<>,;&|)\]}\\%]|%(?!22)|\\(?![nrt\"'])|[,;&|)\]}](?![\s,;)\]}\"'\\]|\Z|[\w.-]{1,64}[=:]))+"
+    r"(?:[^\s\"'`<>,;&|)\]}\\%]|%(?!2[026]|3[Bb]|0[Aa])|\\(?![nrt\"'])|[,;&|)\]}](?![\s,;)\]}\"'\\]|\Z|[\w.-]{1,64}[=:]))+"
 )
 """A value without quotes: on to what ends one, in any of the notations that a log holds."""
 _LINE = re.compile(r"(?:[^\r\n\"'<\\]|\\(?![nrt\"']))+")
@@ -78,20 +79,23 @@ _SHORT_NUMBERS = frozenset(("password", "otp", "card", "secret"))
 
 def assigned(text: str, names: Names, take: Callable[[str, int, int], None], at: int, until: int) -> None:
     """Takes kind, start and end of each value whose name begins between two places of a text."""
+    marked = [match.span() for match in MARKER.finditer(text)] if "<redacted:" in text else []
     while (found := _ASSIGN.search(text, at, until)) is not None:
         at = found.end()
         start = found.start()
+        inside = bisect(marked, (start, len(text))) - 1 if marked else -1
+        if inside >= 0 and start < marked[inside][1]:  # a marker tells nothing
+            at = marked[inside][1]
+            continue
         left = _BEFORE.match(text[max(0, start - 64) : start][::-1])
         begin = start - (left.end() if left else 0)
         close, sign, space = found["close"] or "", found["sign"], found["space"]
         name = text[begin : found.start("close") if close else _end_of_name(found)]
         kind = names.kind(name)
+        if (kind is None or kind[-1] == "?") and begin:
+            kind = _behind_escape(text[begin - 1], name, names) or kind
         if kind is None:
             at = max(found.start() + 3, _end_of_name(found))
-            continue
-        marker = MARKER.match(text, max(0, begin - 10))
-        if marker is not None and marker.end() > start:  # what a marker says is no name
-            at = marker.end()
             continue
         if sign == ":" and not close and _in_resource(text, begin):
             continue  # the name of a resource, in which a kind of resource stands between colons
@@ -105,6 +109,15 @@ def assigned(text: str, names: Names, take: Callable[[str, int, int], None], at:
         if value is not None and not (name.lower() in _WORKING and _PLACE.fullmatch(text, *value)):
             take(kind.removesuffix("?") if kind != "secret?" else "high-entropy", *value)
             at = max(at, value[1])
+
+
+def _behind_escape(before: str, name: str, names: Names) -> str | None:
+    """What a name tells without its first letters, where these belong to an escape: a text within a text, or a URL."""
+    if before == "\\":
+        cut = 3 if name[:1] == "x" else 5 if name[:3] == "u00" else 1 if name[0] in "nrtbfv0" else 0
+    else:
+        cut = 2 if before == "%" else 0
+    return names.kind(name[cut:]) if cut else None
 
 
 def _in_resource(text: str, begin: int) -> bool:
@@ -204,18 +217,22 @@ def _closed(text: str, at: int) -> int:
     return limit
 
 
+def says_nothing(value: str) -> bool:
+    """Whether a text is none that could be a secret, whatever its name: nothing, a boolean, the name of a resource.
+
+    >>> [says_nothing(text) for text in ("", "false", "arn:aws:iam::1:role/a", "****")]
+    [True, True, True, False]
+    """
+    return (len(value) < 10 and value.lower() in _EMPTY) or _ARN.fullmatch(value) is not None
+
+
 def harmless(value: str) -> bool:
-    """Whether a text under a telling name is no secret: nothing at all, a boolean, a mask, a variable, an ARN.
+    """Whether a text behind a telling word is no secret: nothing at all, a boolean, a mask, a variable, an ARN.
 
     >>> [harmless(text) for text in ("", "true", "****", "${TOKEN}", "arn:aws:iam::1:role/a", "hunter2")]
     [True, True, True, True, True, False]
     """
-    return (
-        (len(value) < 10 and value.lower() in _EMPTY)
-        or _MASK.fullmatch(value) is not None
-        or _VARIABLE.fullmatch(value) is not None
-        or _ARN.fullmatch(value) is not None
-    )
+    return says_nothing(value) or _MASK.fullmatch(value) is not None or _VARIABLE.fullmatch(value) is not None
 
 
 def _secret(value: str, kind: str, weak: bool) -> bool:

@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 from orjson import dumps
 
-from jsonl_audit.redact.assigned import assigned, harmless
 from jsonl_audit.redact.encoded import suspicious
 from jsonl_audit.redact.markers import MARKER, Marking
 from jsonl_audit.redact.names import Names
-from jsonl_audit.redact.tokens import TOKENS, discord_tokens, private_keys
 
 __all__ = ["Finder", "Hit"]
 
@@ -34,14 +32,10 @@ Extra = Callable[[str, Callable[[str, int, int], None]], None]
 
 
 _Span = tuple[int, int, int, str]
-_NAMED_FOR = frozenset(("bearer", "basic-auth", "url-password"))
-"""Kinds whose secret is often a variable's name, a mask or a word for what is to stand there."""
-_SHORT = 256
 _BLOCK = 4096
 _MARGIN = 512
 """Characters around a block that are looked at with it: more than lies between the beginning of any name and the value
 that it tells, or within any token that begins with a hint."""
-_HINTS = tuple((hint, rank) for rank, token in enumerate(TOKENS) for hint in token.hints)
 
 
 class Finder:
@@ -57,33 +51,25 @@ class Finder:
         """What stands in a text, from its beginning to its end, without overlaps. What is redacted already is none."""
         found: list[_Span] = []
         if built_in:
-            if "PRIVATE KEY" in text or "PuTTY-" in text:
-                private_keys(text, partial(_put, found, 0, "private-key"))
-            for start, end in _regions(text):
-                self._built_in(text, start, end, found)
+            regions = _regions(text)
+            if regions:
+                self._built_in(text, regions, found)
         for number, rule in enumerate(self.extra):
             # Further rules name only what no built-in one does.
             rule(text, partial(_put, found, 1000 + number))
         return _apart(text, found) if found else []
 
-    def _built_in(self, text: str, start: int, end: int, found: list[_Span]) -> None:
-        part = text if end - start == len(text) else text[start:end]
-        for hint, rank in [pair for pair in _HINTS if pair[0] in part]:
-            kind, _, pattern, (least, most), _ = TOKENS[rank]
-            group = pattern.groups  # none, or the one that holds the secret
-            at = text.find(hint, start, end)
-            while at >= 0:
-                after = at + len(hint)
-                for begin in range(max(at - most, 0), at - least + 1):
-                    match = pattern.match(text, begin)
-                    if match is not None and not (kind in _NAMED_FOR and harmless(match[group])):
-                        found.append((match.start(group), match.end(group), rank + 1, kind))
-                        after = max(match.end(), after)
-                        break
-                at = text.find(hint, after, end)
-        if "." in part:
+    def _built_in(self, text: str, regions: list[tuple[int, int]], found: list[_Span]) -> None:
+        # Loaded with the first suspicious text: a program that logs no secret never needs them.
+        from jsonl_audit.redact.assigned import assigned
+        from jsonl_audit.redact.tokens import discord_tokens, known_tokens, private_keys
+
+        if "PRIVATE KEY" in text or "PuTTY-" in text:
+            private_keys(text, partial(_put, found, 0, "private-key"))
+        for start, end in regions:
+            known_tokens(text, start, end, partial(_put, found))
             discord_tokens(text, start, end, partial(_put, found, 800, "discord-token"))
-        assigned(text, self._names, partial(_put, found, 900), start, end)
+            assigned(text, self._names, partial(_put, found, 900), start, end)
 
     def redacted(self, text: str, marking: Marking, count: dict[str, int], built_in: bool = True) -> str:
         """The text with markers; itself if nothing was found."""
@@ -105,10 +91,8 @@ def _put(found: list[_Span], rank: int, kind: str, start: int, end: int) -> None
 
 
 def _regions(text: str) -> list[tuple[int, int]]:
-    """The parts of a text that are worth the rules: all of a short one, and of a long one what looks suspicious."""
+    """The parts of a text that look suspicious: these are worth the rules."""
     size = len(text)
-    if size <= _SHORT:
-        return [(0, size)]
     regions: list[tuple[int, int]] = []
     for start in range(0, size, _BLOCK):
         block = text[max(0, start - _MARGIN) : start + _BLOCK + _MARGIN]

@@ -133,7 +133,7 @@ def _phrases(kinds: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Joined phrases and their plurals, with their kinds."""
     found: dict[str, str] = {}
     for phrase, kind in kinds:
-        name = joined(phrase)
+        name = phrase.replace(" ", "")
         found.setdefault(name, kind)
         if not name.endswith("s") and name not in ("token", "pass"):
             found.setdefault(f"{name}s", kind)

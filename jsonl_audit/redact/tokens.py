@@ -6,29 +6,34 @@ what stands before it keeps it from being tried at more than one place of the sa
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["TOKENS", "Token", "discord_tokens", "private_keys"]
+from jsonl_audit.redact.assigned import harmless
+
+__all__ = ["TOKENS", "Token", "compiled", "discord_tokens", "known_tokens", "private_keys"]
 
 
 class Token(NamedTuple):
-    """One form of secret. What matches, or its group `s` where it has one, is what is redacted."""
+    """One form of secret. What matches its pattern, or the group `s` where there is one, is what is redacted."""
 
     kind: str
     hints: tuple[str, ...]
     """A text that holds none of these holds no such secret: quicker to ask than the pattern."""
-    pattern: re.Pattern[str]
+    pattern: str
     before: tuple[int, int]
     """How many characters a match begins before its hint, at least and at most."""
     examples: str
     """Whose it is, in words, for the documentation."""
 
 
-_START = r"(?<![A-Za-z0-9])"
-_RUN = r"(?<![A-Za-z0-9_-])"
-"""Not within a run of the characters that follow: so no run is tried twice."""
+_ESCAPED = r"(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u00[0-9a-fA-F]{2})"
+"""Behind an escape, whose last letter is none of a word: in a text within a text, or a URL within a URL."""
+_START = rf"(?:(?<![A-Za-z0-9])|{_ESCAPED})"
+_RUN = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
+"""Not within a run of the characters that follow: so no run is tried twice, but where it begins behind an escape."""
 _END = r"(?![A-Za-z0-9])"
 _HEX8 = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -36,7 +41,13 @@ _HEX8 = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 def _token(
     kind: str, hints: str, pattern: str, examples: str, *, start: str = _START, before: tuple[int, int] = (0, 0)
 ) -> Token:
-    return Token(kind, tuple(hints.split(",")), re.compile(start + pattern), before, examples)
+    return Token(kind, tuple(hints.split(",")), start + pattern, before, examples)
+
+
+@functools.cache
+def compiled(token: Token) -> re.Pattern[str]:
+    """The pattern of a form, compiled when a text first asks for it: all of them would take tens of milliseconds."""
+    return re.compile(token.pattern)
 
 
 TOKENS: tuple[Token, ...] = (
@@ -56,7 +67,7 @@ TOKENS: tuple[Token, ...] = (
     _token("slack-token", "xox",
            r"xox(?:[abcdeoprs]-|e\.xox[bp]-)[A-Za-z0-9%.-]{10,}", "Slack tokens"),
     _token("slack-token", "xapp-,xwfp-", r"(?:xapp|xwfp)-[A-Za-z0-9-]{10,}", "Slack app tokens"),
-    _token("slack-webhook", "hooks.slack.com/", r"hooks\.slack\.com/(?P<s>(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{20,})",
+    _token("slack-webhook", "hooks.slack.com", r"hooks\.slack\.com(?:/|%2[Ff])(?P<s>(?:services|workflows|triggers)(?:/|%2[Ff])[A-Za-z0-9+/_%-]{20,})",
            "Slack webhooks", start=""),
     _token("google-api-key", "AIza", r"AIza[A-Za-z0-9_-]{35}", "Google API keys", start=_RUN),
     _token("google-token", "ya29.", r"ya29\.[A-Za-z0-9_-]{32,}", "Google OAuth access tokens"),
@@ -166,6 +177,31 @@ TOKENS: tuple[Token, ...] = (
            "a user and a password for curl"),
 )  # fmt: skip
 """In the order in which they name what several of them match."""
+
+_NAMED_FOR = frozenset(("bearer", "basic-auth", "url-password"))
+"""Kinds whose secret is often a variable's name, a mask or a word for what is to stand there."""
+_HINTS = tuple((hint, rank) for rank, token in enumerate(TOKENS) for hint in token.hints)
+
+
+def known_tokens(text: str, start: int, end: int, take: Callable[[int, str, int, int], None]) -> None:
+    """Takes rank, kind, start and end of each form of secret that a part of a text holds, by the hints in it."""
+    part = text if end - start == len(text) else text[start:end]
+    for hint, rank in [pair for pair in _HINTS if pair[0] in part]:
+        token = TOKENS[rank]
+        pattern = compiled(token)
+        group = pattern.groups  # none, or the one that holds the secret
+        least, most = token.before
+        at = text.find(hint, start, end)
+        while at >= 0:
+            after = at + len(hint)
+            for begin in range(max(at - most, 0), at - least + 1):
+                match = pattern.match(text, begin)
+                if match is not None and not (token.kind in _NAMED_FOR and harmless(match[group])):
+                    take(rank + 1, token.kind, match.start(group), match.end(group))
+                    after = max(match.end(), after)
+                    break
+            at = text.find(hint, after, end)
+
 
 _DISCORD_MIDDLE = re.compile(r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,45}(?![A-Za-z0-9_-])")
 _DISCORD_BEGIN = re.compile(r"(?<![A-Za-z0-9_-])[MNO][A-Za-z0-9_-]{23,27}\Z")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import numbers
 from collections.abc import Callable
 from typing import Any
 
-from jsonl_audit.redact.assigned import harmless, random_looking
+from jsonl_audit.redact.assigned import random_looking, says_nothing
 from jsonl_audit.redact.finder import Finder
 from jsonl_audit.redact.markers import Marking, is_marker
 from jsonl_audit.redact.names import Names
@@ -31,6 +32,8 @@ _NEVER = (numbers.Number, datetime.date, datetime.time, datetime.timedelta, type
 _PAIR = frozenset(("value", "Value"))
 _PAIRED_WITH = ("name", "key", "header", "Name", "Key")
 _OPEN = "credential"
+_PAIRED = ("authorization", "cookie", "api-key")
+"""Names of headers, which stand in a list with their values."""
 Found = dict[str, int]
 
 
@@ -73,7 +76,7 @@ class Walk:
 
     def named(self, members: dict[str, Any], found: Found, depth: int = 0) -> dict[str, Any]:
         """The members without what telling names hold: the same object if they hold nothing, else a copy."""
-        if self._binary and len(members) == 1 and type(members.get("$bytes")) is str:
+        if len(members) == 1 and type(members.get("$bytes")) is str:
             return self._bytes(members, found)
         result = members
         if not self._clean.issuperset(members):
@@ -113,9 +116,8 @@ class Walk:
                     continue
                 elif number == 0 and len(items) == 2 and type(items[1]) in (str, bytes) and len(item) < 64:
                     flag = self._names.kind(item)
-                    flag = None if flag is not None and flag.endswith("?") else flag
-                    if flag not in ("authorization", "cookie", "api-key", "token") or self._is_name(items[1]):
-                        flag = None
+                    if flag not in _PAIRED or self._is_name(items[1]):
+                        flag = None  # a list of names
                     continue
                 else:
                     continue
@@ -181,10 +183,18 @@ class Walk:
         return result
 
     def _bytes(self, members: dict[str, Any], found: Found) -> dict[str, Any]:
-        """The form of bytes, with a marker in the place of what they were."""
-        if is_marker(members["$bytes"]):
+        """The form of bytes, with a marker in the place of what they were: all of them, if a secret is among them."""
+        told = members["$bytes"]
+        if is_marker(told):
             return members
-        return {"$bytes": self._marked("binary", members["$bytes"], found)}
+        if self._binary:
+            return {"$bytes": self._marked("binary", told, found)}
+        try:
+            text = base64.b64decode(told).decode("utf-8", "replace")
+        except ValueError:  # not the form of bytes, but an object of the caller's that looks like it
+            return members
+        hits = self._finder.hits(text)
+        return {"$bytes": self._marked(hits[0].kind, told, found)} if hits else members
 
     def _of_pair(self, members: dict[str, Any]) -> str | None:
         """The kind of a `value` that stands beside its `name`."""
@@ -198,7 +208,7 @@ class Walk:
         """What is left of a value under a name of that kind."""
         if isinstance(value, str):
             told = str.__str__(value)
-            if is_marker(told) or harmless(told):
+            if is_marker(told) or says_nothing(told):
                 return value
             if kind[-1] == "?":
                 return self._marked("high-entropy", told, found) if random_looking(told) else value
