@@ -24,7 +24,8 @@ _GOES_ON = (
 
 _LOWER = (
     (
-        rb"k(?:(?:e[yn]|ie)" + _GOES_ON + rb"|ey(?: block)?-----|ey-(?=[a-z0-9-]{20})|en\$|r_|\.com(?:/|%2f)|s/[0-9]|\.office"
+        rb"k(?:(?:e[yn]|ie)" + _GOES_ON + rb"|ey(?: block)?-----|ey-(?=[a-z0-9-]{20})|en\$"
+    rb"|r_|\.com(?:/|%2f)|s/[0-9]|\.office"
         rb"|-(?<=[skc]k-)(?:(?<=sk-)(?<![g-z_-][a-z0-9_-]sk-)|(?<=eck-))|-(?<=pmak-|nrak-)|-us-|_(?<=eck_)|u-(?<=hrku-)"
         rb"|cp(?<=akcp)|eysib-|ea(?<=dkea)|(?<=[tamls]k)(?:(?<=ez[at]k)|(?<=_mmk)|(?<=zxlk)|(?<=sk)[0-9a-f]{32}))"
     ),
