@@ -68,11 +68,31 @@ def plain(event: Mapping[Any, Any], room: int | None = None, *, owner: Any = Non
     # What was too deep is made from the outside in, and turned into text from the inside out, without recursion.
     # What lies deeper still stands in that text as it is, not as a text within a text.
     made = walk.finish()
+    mark = os.urandom(16).hex() if made else ""
     for later in reversed(made):
-        later.text = orjson.dumps(later.value, default=lambda inner: orjson.Fragment(inner.text))
+        later.text = _text_with(later.value, mark)
         if later.holder is not None:
             later.holder["$json"] = later.text.decode()
     return result
+
+
+def _text_with(value: Any, mark: str) -> bytes:
+    """The JSON text of a value, with that of each `_Later` in it, which is made already, in its place.
+
+    `mark` stands there meanwhile, a text that nobody can have written: orjson.Fragment would do the same, but orjson
+    (3.13 too) writes past its memory where more than 64 levels end behind one.
+    """
+    inside: list[bytes] = []
+
+    def marked(later: _Later) -> str:
+        inside.append(later.text)
+        return mark
+
+    text = orjson.dumps(value, default=marked)
+    if not inside:
+        return text
+    first, *others = text.split(b'"%b"' % mark.encode())
+    return b"".join([first, *(part for pair in zip(inside, others, strict=True) for part in pair)])
 
 
 def faithful(event: dict[Any, Any]) -> bool:

@@ -10,6 +10,7 @@ import enum
 import fractions
 import math
 import pathlib
+import subprocess
 import sys
 import types
 import uuid
@@ -460,6 +461,25 @@ def test_deep_nesting_is_kept_whole(depth: int) -> None:
         found = found[0] if isinstance(found, list) else found["k"]
         levels += 1
     assert levels == depth
+
+
+def test_nesting_of_any_depth_is_no_end_of_the_process(tmp_path: pathlib.Path) -> None:
+    program = """
+from jsonl_audit import AuditLog
+
+def deep(levels):
+    value = 1
+    for _ in range(levels):
+        value = {"d": value}
+    return value
+
+with AuditLog("audit.jsonl", fsync="never") as log:
+    for levels in (2300, 2500, 2700, 3100, 5000, 30_000):
+        log.append({"type": "deep.one", "details": deep(levels)})
+    print(len(log.tail()), log.verify().ok)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "6 True\n"), ended.stderr[-2000:]
 
 
 def _loads_deep(text: str) -> Any:
