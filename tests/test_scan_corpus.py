@@ -41,8 +41,9 @@ def test_no_secret_is_shown_and_none_is_missed(cli: CommandLine) -> None:
     ended = cli("scan", "--json", "all.jsonl")
     assert {told["line"] for told in found(ended)} == set(range(1, len(cases) + 1))
     shown = (ended.text + ended.err).replace("\\", "")
+    pieces = {shown[at : at + 8] for at in range(len(shown) - 7)}
     for case in cases:
-        assert not any(secret[at : at + 8] in shown for secret in case.secrets for at in range(len(secret) - 7)), case
+        assert pieces.isdisjoint(secret[at : at + 8] for secret in case.secrets for at in range(len(secret) - 7)), case
 
 
 def test_what_is_innocent_is_not_reported(cli: CommandLine) -> None:
