@@ -8,23 +8,30 @@ from typing import Any
 
 __all__ = ["program_name", "this_process", "user_name"]
 
-_found: tuple[int, dict[str, Any]] = (0, {})
+_found: tuple[int, int, dict[str, Any]] = (0, 0, {})
 
 
 def this_process() -> dict[str, Any]:
-    """This process as an actor. The same object each time, until it forks: it is not to be changed.
+    """This process as an actor. The same object, until it forks or becomes another user: it is not to be changed.
 
     >>> found = this_process()
     >>> found["type"], found["id"] == str(os.getpid()), sorted(found)
     ('process', True, ['id', 'name', 'type', 'user'])
     """
     global _found
-    pid = os.getpid()
-    known, actor = _found
-    if known != pid:
+    pid, uid = os.getpid(), _uid()
+    known, as_whom, actor = _found
+    if known != pid or as_whom != uid:
         actor = {"type": "process", "id": str(pid), "name": program_name(), "user": user_name()}
-        _found = (pid, actor)
+        _found = (pid, uid, actor)
     return actor
+
+
+def _no_uid() -> int:
+    return 0
+
+
+_uid = getattr(os, "geteuid", _no_uid)  # Windows has none
 
 
 def program_name() -> str:

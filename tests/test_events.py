@@ -10,6 +10,7 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +21,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsonl_audit import Actor, AuditEvent, AuditLog, InvalidEventError, ReservedTypeError, Target, context, events
+from jsonl_audit import (
+    Actor,
+    AuditEvent,
+    AuditLog,
+    InvalidEventError,
+    ReservedTypeError,
+    Target,
+    context,
+    events,
+    process,
+)
 from jsonl_audit.events import prepared
 from jsonl_audit.events.parties import FLAT
 from jsonl_audit.process import this_process
@@ -511,3 +522,42 @@ def test_a_forked_child_is_a_process_of_its_own() -> None:
     os.close(writable)
     assert os.read(readable, 100) == str(child).encode()
     os.close(readable)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no numbers of users here")
+def test_a_process_that_becomes_another_user_acts_as_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = this_process()
+    monkeypatch.setattr(process, "_uid", lambda: 4_000_000)
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
+    assert this_process() == {**before, "user": "4000000"}
+
+
+def _empty(record: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _another(record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "seq": "x", "type": 5, "hash": None, "schema": 77}
+
+
+def _half_done(record: dict[str, Any]) -> dict[str, Any]:
+    record["details"].pop("amount")
+    record["details"]["more"].append(2)
+    raise RuntimeError("in the middle")
+
+
+@pytest.mark.parametrize("step", [_empty, _another, _half_done])
+def test_a_step_that_is_wrong_takes_nothing_from_what_the_engine_wrote(
+    step: Callable[[dict[str, Any]], dict[str, Any]], tmp_path: Path
+) -> None:
+    name = f"acme.step.{step.__name__}"
+    details = {"amount": 1, "more": [1]}
+    with AuditLog(tmp_path / "audit.jsonl", fsync="never", validate="off") as log:
+        log.append({"type": name, "schema": 1, "details": details})
+        [line] = log.tail()
+        events.register(events.EventType(name, version=2, upgrades={1: step}))
+        [found] = log.query()
+    for member in ("seq", "ts", "id", "type", "prev", "hash"):
+        assert found[member] == line[member]
+    if step is _half_done:
+        assert found == {**line, "upgrade_failed": f"{name}, from version 1: RuntimeError('in the middle')"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from jsonl_audit.events import registry
 from jsonl_audit.forms import shown
+from jsonl_audit.record import RESERVED
 
 __all__ = ["newer", "upgraded"]
 
@@ -15,7 +16,7 @@ def upgraded(record: dict[str, Any]) -> dict[str, Any]:
 
     A record of a known type without `schema` is of version 1. One of a version that is not known yet is passed
     through, and so is one whose `schema` is something else. A step that fails leaves the record as it was, with
-    `upgrade_failed` saying why.
+    `upgrade_failed` saying why. Whatever a step returns, the members that the engine wrote stay as they are.
 
     >>> upgraded({"type": "exec.denied", "actor": {"id": "u1"}, "outcome": "denied"})
     {'type': 'exec.denied', 'actor': {'id': 'u1'}, 'outcome': 'denied', 'task': 'unknown', 'schema': 2}
@@ -27,12 +28,29 @@ def upgraded(record: dict[str, Any]) -> dict[str, Any]:
     if version == kind.version or type(version) is not int or not 1 <= version < kind.version:
         return record
     found = record
+    engines = {name: record[name] for name in RESERVED if name in record}
     for step in range(version, kind.version):
         try:
-            found = {**kind.upgrades[step](dict(found)), "schema": step + 1}
+            made = {**kind.upgrades[step](_copied(found, {})), "schema": step + 1}
+            found = {**made, **engines}
         except Exception as error:  # noqa: BLE001 - a step is the user's own code: its failure must not hide the record
             return {**record, "upgrade_failed": f"{kind.name}, from version {step}: {shown(error)}"}
     return found
+
+
+def _copied(value: Any, copies: dict[int, Any]) -> Any:
+    """A copy of the objects and lists, which a step may change as it likes."""
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return value
+    if id(value) not in copies:
+        made: Any = kind()
+        copies[id(value)] = made
+        if kind is dict:
+            made.update((name, _copied(each, copies)) for name, each in value.items())
+        else:
+            made.extend(_copied(each, copies) for each in value)
+    return copies[id(value)]
 
 
 def newer(record: dict[str, Any]) -> int | None:
