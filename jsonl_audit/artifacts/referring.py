@@ -14,10 +14,14 @@ from jsonl_audit.snapshot import Snapshot
 __all__ = ["in_content", "in_log", "of_record"]
 
 _BLOCK = 1 << 20
+_WINDOW = 1 << 18  # more does not fit the processor's own memory
 
 
 def in_content(content: Content, stop: int) -> Iterator[tuple[str, bytes]]:
     """The hash of each reference up to byte `stop`, with the line that it stands in; only lines with a right hash."""
+    seeker = references.Seeker()
+    if not any(map(seeker.feed, content.blocks(0, stop, _WINDOW))):  # nearly every log: no line is taken apart for it
+        return
     for text in _lines(content, stop):
         end, line = 0, b""
         for own, at in references.found_in(text):
