@@ -45,6 +45,17 @@ def _store_first(told: list[str]) -> None:
         log.append("t", details=store.put(CONTENTS[1]))
 
 
+def _by_the_log(told: list[str]) -> None:
+    """What is attached, and what is too long for a line."""
+    long = "some words of an output " * 60
+    with opened(line_limit=1024) as log:
+        told.append(log.attach(b"small")["artifact"])
+        log.append("t", details=log.attach(b"small"), text=long)
+        told.append(blake3(long.encode()).hexdigest())
+        log.append_many([{"type": "t", "text": long[1:]}, {"type": "t"}])
+        told.append(blake3(long[1:].encode()).hexdigest())
+
+
 def _twice(told: list[str]) -> None:
     """Two processes store the same: the second has only to see to it that it is on the disk."""
     one, two = Store(Names.of(LOG)), Store(Names.of(LOG))
@@ -92,7 +103,7 @@ def _stop_at(call: str, mount: Mount, *, after: str) -> Callable[..., Any]:
     return fault
 
 
-RUNS = {"create": _create, "the store first": _store_first, "twice": _twice, "found": _found}
+RUNS = {"create": _create, "by the log": _by_the_log, "the store first": _store_first, "twice": _twice, "found": _found}
 
 
 @pytest.mark.parametrize("name", RUNS)
