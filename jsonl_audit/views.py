@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jsonl_audit.events.model import AuditEvent
 from jsonl_audit.events.prepare import elsewhere, spellings
+from jsonl_audit.events.upgrades import outcome_of_success
 from jsonl_audit.events.versions import upgraded
+from jsonl_audit.reader.fields import values_of
 from jsonl_audit.reader.query import query
 
 __all__ = [
@@ -168,12 +169,11 @@ def _is_over(record: dict[str, Any], word: str) -> bool:
 
 def _told(run: TaskRun, record: dict[str, Any], word: str) -> TaskRun:
     """A run, with what one more record says of it."""
-    event = AuditEvent.of(record)
-    time = _time(record)
+    time, outcome = _time(record), _outcome(record)
     goal = _said(record, "goal") or (_said(record, "input") if word == "start" else None)
     status = str(_said(record, "status") or run.status) if word == "run" else _STATUS.get(word, run.status)
     if word == "complete":
-        status = "failed" if event.outcome in ("failure", "error", "denied") else "completed"
+        status = "failed" if outcome in ("failure", "error", "denied") else "completed"
     over = status in _OVER or _said(record, "ended_at") is not None
     begins = word in ("start", "started", "run") and status != "created"
     summary = _said(record, "summary")
@@ -183,7 +183,7 @@ def _told(run: TaskRun, record: dict[str, Any], word: str) -> TaskRun:
         status=status,
         started_at=run.started_at or _said(record, "started_at") or (time if begins else None),
         ended_at=_said(record, "ended_at") or run.ended_at or time if over else None,
-        outcome=event.outcome if over and event.outcome else run.outcome,
+        outcome=outcome if over and outcome else run.outcome,
         summary=summary if isinstance(summary, str) else run.summary,
         last_seq=record["seq"],
     )
@@ -238,7 +238,7 @@ def chat(log: Any, *, session: str | int | None = None, **filters: Any) -> list[
     for record in _records(log, ["chat.message"], {**filters, "session": session}):
         own, replaced = _said(record, "message_id"), _said(record, "replaces")
         message = ChatMessage(
-            record["seq"], _time(record), AuditEvent.of(record).session, message_id=own,
+            record["seq"], _time(record), _field("session", record), message_id=own,
             **_all(record, "role", "content", "model_id"),
         )  # fmt: skip
         at = places.get((message.session, replaced)) if _is_plain(replaced) and replaced is not None else None
@@ -327,11 +327,20 @@ def _all(record: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _happened(record: dict[str, Any]) -> dict[str, Any]:
-    event = AuditEvent.of(record)
     return {
         "seq": record["seq"], "time": _time(record),
-        "outcome": event.outcome, "task": event.task, "session": event.session,
+        "outcome": _outcome(record), "task": _field("task", record), "session": _field("session", record),
     }  # fmt: skip
+
+
+def _field(name: str, record: dict[str, Any]) -> Any:
+    """What a record says of a field, wherever its filter looks; None where that is nothing plain."""
+    return next((value for value in values_of(name, record) if value is not None and _is_plain(value)), None)
+
+
+def _outcome(record: dict[str, Any]) -> str | None:
+    found = _field("outcome", record)
+    return found if isinstance(found, str) else outcome_of_success(record)
 
 
 def _time(record: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ The hot path: an event of a free type costs one look into a dict, and comes back
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -261,6 +262,7 @@ def _other_details(event: dict[Any, Any], wrong: Callable[..., None]) -> tuple[d
     return {}, event
 
 
+@functools.cache
 def spellings(name: str) -> tuple[str, ...]:
     """Every spelling of a detail: its twin, and where it is a field that has more, those.
 
@@ -274,6 +276,7 @@ def spellings(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+@functools.cache
 def elsewhere(name: str) -> tuple[str, ...]:
     """The spellings of a detail that mean it at the top level of an event, too.
 

@@ -31,6 +31,8 @@ _ORDER = (
     "category", "action",
 )  # fmt: skip
 _FIELDS = frozenset((*_ORDER, "id", "time", "details", "artifacts", "schema"))
+_MEMBERS = {name: frozenset(FIELDS[name].members) for name in (*_DETAILED, "parent", "reason")}
+_BESIDE = {name: frozenset(each for names in FLAT[name].values() for each in names) for name in FLAT}
 _set = object.__setattr__
 
 
@@ -133,7 +135,7 @@ def _part(kind: str, name: str) -> str:
 
 def _detailed(name: str, details: Mapping[str, Any]) -> str | int | None:
     """What the details say of a field."""
-    for spelled in FIELDS[name].members:
+    for spelled in FIELDS[name].members if details else ():
         value = details.get(spelled)
         if value is None:
             continue
@@ -199,7 +201,8 @@ def fields_of(event: Any) -> dict[str, Any]:
             fields[name] = members.pop(name)
     _time(members, fields)
     for name in (*_DETAILED, "parent", "reason"):
-        _field(name, members, fields)
+        if not _MEMBERS[name].isdisjoint(members):
+            _field(name, members, fields)
     _outcome(members, fields)
     for name, cls in (("actor", Actor), ("target", Target)):
         _person(name, cls, members, fields)
@@ -272,11 +275,19 @@ def _person(name: str, cls: Any, members: dict[str, Any], fields: dict[str, Any]
         except InvalidEventError:
             continue
         del members[spelled]
-    for member, spellings in FLAT[name].items():
+    if not _BESIDE[name].isdisjoint(members):
+        _beside(FLAT[name], members, said)
+    if said:
+        fields[name] = cls.of(said)
+
+
+def _beside(names: dict[str, tuple[str, ...]], members: dict[str, Any], said: dict[str, Any]) -> None:
+    """What the event's own members say of a party; what disagrees with the party itself stays."""
+    for member, spellings in names.items():
+        if not any(spelled in members for spelled in spellings):
+            continue
         before = dict(members)
         found = taken(members, spellings)
         if found is not None and said.setdefault(member, found) != found:
             members.clear()
             members.update(before)
-    if said:
-        fields[name] = cls.of(said)

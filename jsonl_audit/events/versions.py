@@ -21,7 +21,8 @@ def upgraded(record: dict[str, Any]) -> dict[str, Any]:
     >>> upgraded({"type": "exec.denied", "actor": {"id": "u1"}, "outcome": "denied"})
     {'type': 'exec.denied', 'actor': {'id': 'u1'}, 'outcome': 'denied', 'task': 'unknown', 'schema': 2}
     """
-    kind = registry.catalogue().get(record.get("type", ""))
+    name = record.get("type")
+    kind = registry.catalogue().get(name) if type(name) is str else None
     if kind is None:
         return record
     version = record.get("schema", 1)
@@ -59,6 +60,7 @@ def newer(record: dict[str, Any]) -> int | None:
     >>> newer({"type": "exec.denied", "schema": 3}), newer({"type": "exec.denied", "schema": 2})
     (2, None)
     """
-    kind = registry.catalogue().get(record.get("type", ""))
+    name = record.get("type")
+    kind = registry.catalogue().get(name) if type(name) is str else None
     version = record.get("schema")
     return kind.version if kind is not None and type(version) is int and version > kind.version else None

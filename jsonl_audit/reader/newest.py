@@ -28,12 +28,10 @@ class Newest:
 
         if self._tell is not None and (known := versions.newer(record)) is not None:
             tell, self._tell = self._tell, None
-            tell(
-                Notice(
-                    "newer-schema",
-                    f"seq {record.get('seq')} is a {record['type']} of version {record['schema']}, and the newest "
-                    f"known here is {known}: such records are given as they are; use a later version of the program",
-                    self._path,
-                )
+            seq, version, kind = record.get("seq"), record["schema"], record["type"]
+            message = (
+                f"seq {seq} is of version {version} of {kind}, and the newest that is known here is {known}: such "
+                "records are given as they are; use a later version of the program"
             )
+            tell(Notice("newer-schema", message, self._path))
         return versions.upgraded(record)
