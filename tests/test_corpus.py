@@ -41,9 +41,10 @@ def test_false_alarms_stay_below_one_in_a_hundred(profile: str) -> None:
     assert len(alarms) < len(group) / 100, "\n".join(alarms)
 
 
-def test_what_was_redacted_is_not_redacted_again() -> None:
-    for case in random.sample(list(corpus.positives()), 400):
-        ours = corpus.redactor(case.profile)
+@pytest.mark.parametrize("profile", ["default", "privacy"])
+def test_what_was_redacted_is_not_redacted_again(profile: str) -> None:
+    ours = corpus.redactor(profile)
+    for case in (*random.sample(list(corpus.positives()), 400), *corpus.positives("privacy")):
         once = ours.value(case.value, {})
         found: dict[str, int] = {}
         assert ours.value(once, found) == once, str(case)

@@ -113,4 +113,4 @@ def masked(secret: str) -> str:
     ('AAAA***** (20 characters)', '***** (7 characters)', '***** (29 characters)')
     """
     shown = secret[:4] if len(secret) >= _ENOUGH and secret[:_ENOUGH].isalnum() else ""
-    return f"{shown}***** ({len(secret):,} characters)"
+    return f"{shown}***** ({len(secret):,} character{'s' * (len(secret) != 1)})"
