@@ -236,7 +236,7 @@ def harmless(value: str) -> bool:
 
 
 def _secret(value: str, kind: str, weak: bool) -> bool:
-    if harmless(value):
+    if harmless(value) or not any(map(str.isalnum, value)):
         return False
     if weak:
         return random_looking(value)

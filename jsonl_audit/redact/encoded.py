@@ -25,7 +25,7 @@ _GOES_ON = (
 _LOWER = (
     (
         rb"k(?:(?:e[yn]|ie)" + _GOES_ON + rb"|ey(?: block)?-----|ey-(?=[a-z0-9-]{20})|en\$"
-    rb"|r_|\.com(?:/|%2f)|s/[0-9]|\.office"
+        rb"|r_|\.com(?:/|%2f)|s/[0-9]|\.office"
         rb"|-(?<=[skc]k-)(?:(?<=sk-)(?<![g-z_-][a-z0-9_-]sk-)|(?<=eck-))|-(?<=pmak-|nrak-)|-us-|_(?<=eck_)|u-(?<=hrku-)"
         rb"|cp(?<=akcp)|eysib-|ea(?<=dkea)|(?<=[tamls]k)(?:(?<=ez[at]k)|(?<=_mmk)|(?<=zxlk)|(?<=sk)[0-9a-f]{32}))"
     ),
@@ -44,7 +44,7 @@ _LOWER = (
     ),
     rb"x(?:ox|app-|wfp-|-(?:(?<=spx-)|(?<=plx-))|ai-)",
     rb"b(?:earer(?: |\\t|%20|\+)|asic(?: |\\t)|_secret_|1d(?<=4b1d)[a-z0-9]{20})",
-    rb"-u(?:s[0-9]|-| |ser[ =])",
+    rb"-u(?:s(?:[0-9]|er[ =])|[ =-])",
     rb"%3a%2f%2f",
     rb"://[^ /?#\"'<>@:\\]{0,256}:[^ \"'<>@\\]{1,512}@",
 )

@@ -32,6 +32,7 @@ Extra = Callable[[str, Callable[[str, int, int], None]], None]
 
 
 _Span = tuple[int, int, int, str]
+_ROUNDS = 4
 _BLOCK = 4096
 _MARGIN = 512
 """Characters around a block that are looked at with it: more than lies between the beginning of any name and the value
@@ -73,9 +74,17 @@ class Finder:
 
     def redacted(self, text: str, marking: Marking, count: dict[str, int], built_in: bool = True) -> str:
         """The text with markers; itself if nothing was found."""
-        hits = self.hits(text, built_in)
-        if not hits:
-            return text
+        # Once more, where something was found: what stood before or behind it may have had it for a border, and what
+        # is redacted once is not to change when it is redacted again.
+        for _ in range(_ROUNDS):
+            hits = self.hits(text, built_in)
+            if not hits:
+                break
+            text = self._marked(text, hits, marking, count)
+        return text
+
+    @staticmethod
+    def _marked(text: str, hits: list[Hit], marking: Marking, count: dict[str, int]) -> str:
         pieces: list[str] = []
         at = 0
         for kind, start, end in hits:
@@ -128,12 +137,12 @@ def _apart(text: str, found: list[_Span]) -> list[Hit]:
     if "<" in text:
         marked = [match.span() for match in MARKER.finditer(text)]
         if marked:
-            joined = list(_unmarked(joined, marked))
+            joined = _unmarked(text, joined, marked)
     return [Hit(kind, start, end) for start, end, _, kind in joined]
 
 
-def _unmarked(found: list[_Span], marked: list[tuple[int, int]]) -> list[_Span]:
-    """Without what markers cover, and with whole markers where something reaches into one."""
+def _unmarked(text: str, found: list[_Span], marked: list[tuple[int, int]]) -> list[_Span]:
+    """Without what markers cover, but for signs, and with whole markers where something reaches into one."""
     result = []
     number = 0
     for start, end, rank, kind in found:
@@ -142,15 +151,15 @@ def _unmarked(found: list[_Span], marked: list[tuple[int, int]]) -> list[_Span]:
         inside = number
         at = start
         first, last = start, end
-        covered = True
+        left = ""
         while inside < len(marked) and marked[inside][0] < end:
             begins, ends = marked[inside]
-            if begins > at:
-                covered = False
+            left += text[at:begins]
             first, last = min(first, begins), max(last, ends)
             at = max(at, ends)
             inside += 1
-        if inside > number and covered and at >= end:
+        left += text[at:end]
+        if inside > number and not any(map(str.isalnum, left)):
             continue
         result.append((first, last, rank, kind))
     return result

@@ -53,5 +53,6 @@ def _kinds(before: Any, after: str, path: str) -> Iterator[Place]:
             new = True
             kind = "path" if found[0] == "<path>" else found[0].strip("<>").split(":")[1]
             yield Place("text" if kind.startswith("text-") else kind, path)
-    if not new:
-        yield Place("by-rule", path)
+    if not new:  # a function's value; or a marker that took more than it stood for before
+        last = MARKER.fullmatch(after)
+        yield Place("by-rule" if last is None or after == "<path>" else after.strip("<>").split(":")[1], path)

@@ -149,25 +149,21 @@ class Walk:
             if type(name) is not str:
                 continue
             kind = self._names.kind(name)
-            if kind is None:
-                if name in _PAIR:
-                    kind = self._of_pair(members)
-                elif len(name) <= 128 and not (self._finder.hits(name)):
-                    if len(clean) >= 4096:
-                        clean.clear()
-                    clean.add(name)
-                    continue
+            if name not in self._telling_only and self._finder.hits(name):
+                renamed = True
+                # What is left of it may tell what the whole did not: then it tells it now, not the second time.
+                kind = kind or self._names.kind(self._finder.redacted(name, self._marking, {}))
+            elif name in _PAIR:
+                kind = self._of_pair(members)
+            elif len(name) <= 128:
+                known = clean if kind is None else self._telling_only
+                if len(known) >= 4096:
+                    known.clear()
+                known.add(name)
             if kind is not None and not (top and kind == "named" and name in MODEL):
                 made = self._under(kind, value, found)
                 if made is not value:
                     changed[name] = made
-            if name not in self._telling_only:
-                if self._finder.hits(name):
-                    renamed = True
-                elif kind is not None:
-                    if len(self._telling_only) >= 4096:
-                        self._telling_only.clear()
-                    self._telling_only.add(name)
         if not changed and not renamed:
             return members
         if not renamed:
