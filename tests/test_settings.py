@@ -265,8 +265,29 @@ def test_a_log_that_the_command_line_made_is_a_services_without_a_change(disk: D
         log.append("t")
         log.rotate()
     assert changes(disk) == []
-    names = ("max_bytes", "fsync", "line_limit", "redact", "validate", "artifacts")
+    names = ("max_bytes", "fsync", "line_limit", "redact", "artifacts")
     assert told(disk) == [{name: DEFAULTS[name] for name in names}, DEFAULTS]
+
+
+def test_one_command_without_redaction_is_recorded_and_the_next_one_redacts_again(disk: Disk) -> None:
+    run("append", "--type", "t", "--detail", "password=abc", "--redact", "off", folder=disk.folder)
+    run("append", "--type", "t", "--detail", "password=def", folder=disk.folder)
+    assert told(disk)[0]["redact"] is None
+    assert [record["details"]["password"] for record in query(disk.path)] == ["abc", "<redacted:password>"]
+    run("append", "--type", "t", "--detail", "password=ghi", "--redact", "default", folder=disk.folder)
+    assert [change["was"] for change in changes(disk)] == [{"redact": None}]
+
+
+def test_a_command_redacts_as_much_as_the_log_and_looks_as_strictly(disk: Disk) -> None:
+    with AuditLog(disk.path, redact="privacy", validate="strict") as log:
+        log.append("custom", actor="u1", task="t1", outcome="success")
+    text = "mail ann@example.org"
+    run(*("append", "--type", "custom", "--actor", "u1", "--set", "task=t", "--outcome", "success"),
+        "--detail", f"text={text}", folder=disk.folder)  # fmt: skip
+    assert text not in str(list(query(disk.path)))
+    with pytest.raises(subprocess.CalledProcessError):
+        run("append", "--type", "of.no.catalogue", folder=disk.folder)
+    assert changes(disk) == []
 
 
 @pytest.mark.parametrize("value", ["soon", 7, None, [1], {"a": 1}])

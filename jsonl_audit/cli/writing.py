@@ -48,7 +48,7 @@ def writing_options(command: _Command) -> _Command:
             help="The longest line; 16MiB at most. Large values of a longer one go into artifacts.",
         ),
         click.option(
-            "--redact", type=click.Choice(["default", "privacy", "off"]), show_default="the log's own, else default",
+            "--redact", type=click.Choice(["default", "privacy", "off"]), show_default="default, or the log's own if more",
             help="What is taken out before it is written: passwords, tokens and keys; also personal data; nothing.",
         ),
         click.option(
@@ -65,7 +65,8 @@ def writing_options(command: _Command) -> _Command:
 def settled(path: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options, with what was not said taken from the settings that the log itself tells.
 
-    So that an event appended from a shell, beside a service or between two runs of it, is no change of settings.
+    So that an event appended from a shell, beside a service or between two runs of it, is no change of settings. But
+    nothing is left unredacted only because somebody else, or a command before, once wrote so: that has to be said.
     """
     from jsonl_audit.errors import AuditError
     from jsonl_audit.reader import recorded_settings
@@ -77,9 +78,10 @@ def settled(path: str, options: dict[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in known.items() if name in _USABLE and _USABLE[name](value)}
     wanted = {**options, "artifacts": None}.items()
     made: dict[str, Any] = {name: {**_ELSE, **own}.get(name) if value is None else value for name, value in wanted}
-    made["tells"] = frozenset(_ELSE)
-    if "redact" in known and "redact" not in own and options["redact"] is None:
-        streams.say("the log is written with redaction rules of its own, not known here: the default ones are used")
+    made["tells"] = frozenset(_ELSE) - {"validate"}  # how one command looks at its events is no setting of the log
+    if "redact" in known and options["redact"] is None:
+        if known["redact"] is not None and "redact" not in own:
+            streams.say("the log is written with redaction rules of its own, not known here: the default ones are used")
         made["tells"] -= {"redact"}
     return made
 
@@ -92,7 +94,7 @@ _USABLE: dict[str, Callable[[Any], bool]] = {  # what a log tells is somebody's 
     "fsync": lambda value: value in ("always", "interval", "never"),
     "max_bytes": lambda value: value is None or (type(value) is int and value >= 0),
     "line_limit": lambda value: type(value) is int and 1024 <= value <= 16 * 2**20,
-    "redact": lambda value: value in (None, "default", "privacy"),
+    "redact": lambda value: value in ("default", "privacy"),
     "validate": lambda value: value in ("warn", "strict", "off"),
     "artifacts": lambda value: type(value) is bool,
 }
