@@ -238,7 +238,8 @@ class Machine(RuleBasedStateMachine):
     def open(self, options: dict[str, Any], mishap: Mishap | None) -> None:
         """Another program opens the log, or is refused: there is one alone, or all share."""
         self.model.purges = self.model.purges or options["backup_count"] > 0
-        did = self._do(None, lambda: AuditLog(LOG, sync_interval=3600, lock_timeout=0, **options), mishap)
+        options = {"sync_interval": 3600, "lock_timeout": 0, "artifacts": False, **options}
+        did = self._do(None, lambda: AuditLog(LOG, **options), mishap)
         if did.result is not None:
             self.programs.append(Program(did.result, options, did.opened))
             self.untidy = did.happened

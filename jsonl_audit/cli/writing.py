@@ -48,7 +48,8 @@ def writing_options(command: _Command) -> _Command:
             help="The longest line; 16MiB at most. Large values of a longer one go into artifacts.",
         ),
         click.option(
-            "--redact", type=click.Choice(["default", "privacy", "off"]), show_default="default, or the log's own if more",
+            "--redact", type=click.Choice(["default", "privacy", "off"]),
+            show_default="default, or the log's own if more",
             help="What is taken out before it is written: passwords, tokens and keys; also personal data; nothing.",
         ),
         click.option(
