@@ -9,16 +9,17 @@ import pytest
 from commandline import CommandLine, cli
 
 from jsonl_audit import events
+from jsonl_audit.events.catalogue import CATALOGUE
 
 __all__ = ["cli"]
 
-NAMES = [kind.name for kind in events.types() if not kind.name.startswith("acme.")]
+NAMES = [kind.name for kind in CATALOGUE]  # other tests of the same process may have registered more
 
 
 def test_all_types_are_listed_with_level_retention_and_a_sentence(cli: CommandLine) -> None:
     ended = cli("types")
     assert ended.status == 0
-    shown = [line.split(maxsplit=3) for line in ended.lines if not line.startswith("acme.")]
+    shown = [words for line in ended.lines if (words := line.split(maxsplit=3))[0] in NAMES]
     assert [words[0] for words in shown] == NAMES
     for name, level, retention, sentence in shown:
         kind = events.get(name)
@@ -44,11 +45,11 @@ def test_a_name_explains_the_type_with_an_example_to_paste(cli: CommandLine) -> 
     assert (record["type"], record["schema"]) == ("tool.execute", 2)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_type_is_explained(name: str, cli: CommandLine) -> None:
-    ended = cli("types", name)
-    assert ended.status == 0
-    assert json.loads(ended.lines[-1])["type"] == name
+def test_each_type_is_explained(cli: CommandLine) -> None:
+    for name in NAMES:
+        ended = cli("types", name)
+        assert ended.status == 0
+        assert json.loads(ended.lines[-1])["type"] == name
 
 
 def test_as_json_it_is_an_array_and_for_a_name_an_object(cli: CommandLine) -> None:

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jsonl_audit import InvalidEventError, events
+from jsonl_audit.events.catalogue import CATALOGUE
 from jsonl_audit.events.prepare import check, spellings
 from jsonl_audit.events.schema import example_of
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
-TYPES = events.types()
+TYPES = CATALOGUE
 
 
 @functools.cache
