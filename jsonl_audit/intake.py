@@ -231,6 +231,6 @@ def check_events(redact: Any, validate: Any, artifacts: Any) -> Redactor | None:
     """The redactor that a log is to have. Raises ValueError for settings that make no sense."""
     if validate not in ("warn", "strict", "off"):
         raise ValueError(f"validate is 'warn', 'strict' or 'off', not {validate!r}")
-    if type(artifacts) is not bool:
-        raise ValueError(f"artifacts is True or False, not {artifacts!r}")
+    if type(artifacts) is not bool and artifacts != "zstd":
+        raise ValueError(f"artifacts is True, False or 'zstd', not {artifacts!r}")
     return redactor_of(redact)

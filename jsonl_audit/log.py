@@ -79,7 +79,8 @@ class AuditLog:
         the logger, once each. ``"strict"``: what is wrong, lacking, or of a type not in the catalogue is refused.
         ``"off"``: all is taken as it is given. Events of other types are free.
     :param artifacts: where the line of an event would be too long, its large values go into files beside the log, and
-        a reference stands in their place (:meth:`attach`); else such an event is refused.
+        a reference stands in their place (:meth:`attach`); else such an event is refused. ``"zstd"``: the same,
+        and new files are compressed where that makes them smaller (the extra ``zstd``).
     :param mode: the permissions of new files, whatever the umask.
     :param backup_count: so many sealed segments are kept: after each sealing the oldest of what is more are purged,
         by a record in the chain first. 0 keeps all.
@@ -123,7 +124,7 @@ class AuditLog:
         on_space: Callable[[str, int, int], object] | None = None,
         redact: str | Redactor | None = "default",
         validate: str = "warn",
-        artifacts: bool = True,
+        artifacts: bool | str = True,
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
         backup_count: int = 0,
@@ -151,7 +152,7 @@ class AuditLog:
         settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count, told)
         names = Names.of(path)
         limit = line_limit - HELD_ROOM if spills else line_limit
-        self._store = Store(names, mode, redactor=redactor)
+        self._store = Store(names, mode, "zstd" if artifacts == "zstd" else None, redactor)
         self._intake = Intake(limit, redactor, validate, self._store if artifacts else None, references=self._store)
         self._patience = on_error, error_timeout
         self._room = limit - record.FRAME - record.LONGEST_TYPE

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -360,3 +361,23 @@ def test_what_is_wrong_is_told_once_or_refused_or_nothing(
         with pytest.raises(EventError, match=r"my\.own"):
             log.append("my.own")
     assert len(list(query(disk.path))) == 4
+
+
+@pytest.mark.parametrize("name", ["AuditLog", "handler"])
+def test_artifacts_are_compressed_where_the_log_is_opened_so(disk: Disk, name: str) -> None:
+    pytest.importorskip("zstandard" if sys.version_info < (3, 14) else "compression.zstd")
+    text = "the same again and again, " * 4_000
+    if name == "AuditLog":
+        with disk.open(artifacts="zstd") as log:
+            log.append("t", text=text)
+    else:
+        handler = AuditHandler(disk.path, artifacts="zstd")
+        handler.handle(logging.makeLogRecord({"msg": text}))
+        handler.close()
+    (record,) = query(disk.path)
+    (stored,) = Path(f"{disk.path}.d", "artifacts").iterdir()
+    assert stored.suffix == ".zst"
+    assert stored.stat().st_size < 1000
+    with disk.open() as log:
+        assert log.artifacts.read(record["text" if name == "AuditLog" else "message"]).decode() == text
+        assert log.verify(full=True).verdict == "intact"

@@ -97,7 +97,7 @@ _USABLE: dict[str, Callable[[Any], bool]] = {  # what a log tells is somebody's 
     "line_limit": lambda value: type(value) is int and 1024 <= value <= 16 * 2**20,
     "redact": lambda value: value in ("default", "privacy"),
     "validate": lambda value: value in ("warn", "strict", "off"),
-    "artifacts": lambda value: type(value) is bool,
+    "artifacts": lambda value: type(value) is bool or value == "zstd",
 }
 
 

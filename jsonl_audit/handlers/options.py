@@ -49,7 +49,7 @@ def _value(name: str, given: Any) -> Any:
         raise ValueError(f"{name} is a number, not {given!r}") from None
     if name in _SPACE and text.isdecimal():
         return int(text)
-    if name in _FLAGS:
+    if name in _FLAGS and (name, text) != ("artifacts", "zstd"):
         if text.lower() not in _WORDS:
             raise ValueError(f"{name} is true or false, not {given!r}")
         return _WORDS[text.lower()]
