@@ -15,7 +15,7 @@ import orjson
 
 from jsonl_audit import record
 from jsonl_audit.context import bound, joined
-from jsonl_audit.errors import EventError, EventTooLargeError, StorageError
+from jsonl_audit.errors import EventError, EventTooLargeError, InvalidEventError, StorageError
 from jsonl_audit.events.model import AuditEvent
 from jsonl_audit.events.prepare import prepared
 from jsonl_audit.record import Body
@@ -77,7 +77,11 @@ class Intake:
         if found is not None:
             event = joined(event, found)
         if self._mode is not None:
-            event = prepared(event, self._mode, self._say, whole=whole)
+            try:
+                event = prepared(event, self._mode, self._say, whole=whole)
+            except InvalidEventError as error:
+                error.message = self.clean(error.message)  # it names the type
+                raise
         redactor = self.redactor
         try:
             body = record.encode(event, self.limit, redactor)

@@ -561,3 +561,88 @@ def test_a_step_that_is_wrong_takes_nothing_from_what_the_engine_wrote(
         assert found[member] == line[member]
     if step is _half_done:
         assert found == {**line, "upgrade_failed": f"{name}, from version 1: RuntimeError('in the middle')"}
+
+
+# -- what nobody expects --------------------------------------------------------------------------
+
+RAW = "tell nobody of this"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"text": RAW}, {"metadata": {"prompt": RAW}}, {"details": {}, "metadata": {"messages": [RAW]}},
+     {"details": MappingProxyType({"text": RAW}), "prompt": RAW}],
+    ids=["above", "metadata", "beside details", "twice"],
+)  # fmt: skip
+def test_a_text_that_is_not_to_be_kept_is_hashed_wherever_it_stands(members: dict[str, Any], tmp_path: Path) -> None:
+    with AuditLog(tmp_path / "audit.jsonl", fsync="never", redact=None) as log:
+        log.append({"type": "model.prompt", "model_id": "m", **members})
+    written = (tmp_path / "audit.jsonl").read_text("utf-8")
+    assert RAW not in written
+    assert '"prompt_hash":"blake3:' in written
+
+
+def test_details_may_be_called_metadata_or_be_a_dataclass() -> None:
+    @dataclasses.dataclass
+    class Call:
+        tool: str
+        taskId: str = "t"  # noqa: N815 - a design's own spelling
+
+    said = {"actor": "u", "outcome": "success"}
+    for event in ({"metadata": {"tool": "x", "taskId": "t"}}, {"details": Call("x")}, {"metadata": Call("x")}):
+        found = prepared({"type": "tool.call", **said, **event}, "strict", loud)
+        assert "task" not in found
+
+
+class _Kind(enum.Enum):
+    CALL = "tool.call"
+
+
+def test_a_type_may_be_a_member_of_an_enumeration_that_is_no_text(tmp_path: Path) -> None:
+    with AuditLog(tmp_path / "audit.jsonl", fsync="never") as log:
+        log.append({"type": _Kind.CALL, "details": {"tool": "x"}})
+        [found] = log.tail()
+    assert (found["type"], found["schema"], found["task"]) == ("tool.call", 2, "unknown")
+
+
+class _Failing(dict[str, Any]):
+    """A mapping whose own code fails."""
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("no")
+
+    items = keys = __len__ = __iter__
+
+
+@pytest.mark.parametrize("member", ["details", "actor", "target", "metadata"])
+def test_a_mapping_that_cannot_be_read_loses_no_event(member: str, tmp_path: Path) -> None:
+    with AuditLog(tmp_path / "audit.jsonl", fsync="never") as log:
+        log.append({"type": "exec.denied", member: _Failing(a=1)})
+        [found] = log.tail()
+    assert (found["type"], found["outcome"]) == ("exec.denied", "denied")
+    assert "$repr" in str(found[member])
+
+
+class _Moody:
+    """An object that does not say what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("no")
+
+
+def test_an_event_that_cannot_be_looked_at_is_recorded_or_refused() -> None:
+    told: list[str] = []
+    event = {"type": "exec.denied", "outcome": _Moody()}
+    assert prepared(event, "warn", told.append) is event
+    assert told == ["exec.denied: the event cannot be looked at: RuntimeError('no'); it is recorded as it is"]
+    with pytest.raises(InvalidEventError, match="cannot be looked at"):
+        prepared({**event, "actor": "u", "task": "t"}, "strict", loud)
+    with pytest.raises(InvalidEventError, match="cannot be looked at"):  # a text may be in it
+        prepared({"type": "model.prompt", "outcome": _Moody()}, "warn", told.append)
+
+
+@pytest.mark.parametrize("kind", ["log.record", "unparsed"])
+def test_what_handlers_are_given_is_not_refused_for_its_type(kind: str) -> None:
+    event = {"type": kind}
+    assert prepared(event, "strict", loud) is event

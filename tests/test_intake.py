@@ -381,3 +381,19 @@ def test_artifacts_are_compressed_where_the_log_is_opened_so(disk: Disk, name: s
     with disk.open() as log:
         assert log.artifacts.read(record["text" if name == "AuditLog" else "message"]).decode() == text
         assert log.verify(full=True).verdict == "intact"
+
+
+def test_a_strict_log_takes_what_handlers_are_given_and_lines_that_are_kept_as_text(disk: Disk, tmp_path: Path) -> None:
+    handler = AuditHandler(disk.path, validate="strict")
+    handler.handle(logging.makeLogRecord({"msg": "hello"}))
+    handler.close()
+    assert handler.lost == 0
+    ended = run("append", "--validate", "strict", "--on-bad", "keep", disk.path, stdin=b"no JSON\n", cwd=tmp_path)
+    assert ended.status == 0, ended.err
+    assert [record["type"] for record in query(disk.path)] == ["log.record", "unparsed"]
+
+
+def test_a_type_that_is_refused_is_not_told_where_it_holds_a_secret(disk: Disk) -> None:
+    with disk.open(validate="strict") as log, pytest.raises(EventError, match="<redacted:github-token>") as caught:
+        log.append(TOKEN)
+    assert TOKEN not in str(caught.value)

@@ -5,6 +5,7 @@ The hot path: an event of a free type costs one look into a dict, and comes back
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from jsonl_audit.events.kinds import EventType, OutcomeOf
 from jsonl_audit.events.parties import Actor, Target, identifier
 from jsonl_audit.events.reading import ANY_LEVEL, LEVELS, OUTCOMES, is_level
 from jsonl_audit.events.upgrades import has, has_actor, outcome_of_success
+from jsonl_audit.forms import shown
 from jsonl_audit.process import this_process
 from jsonl_audit.spelling import ACTING, FIELDS, FILTERED, twins
 
@@ -39,6 +41,8 @@ _OTHERWISE = ACTING.union(*(FIELDS[name].members for name in ("level", "task", "
 _IN_DETAILS = frozenset(name for word in ("level", "task", "outcome", "user") for name in FIELDS[word].members)
 """Members of its details that do."""
 _FREE = EventType("custom", "An event of a type that nobody registered.")
+_OWN = frozenset(("log.record", "unparsed"))
+"""Types of what handlers are given to log, and of lines that are no events: free, and never refused for that."""
 
 
 def prepared(event: dict[Any, Any], mode: str, say: Say, *, whole: bool = False) -> dict[Any, Any]:
@@ -62,34 +66,52 @@ def prepared(event: dict[Any, Any], mode: str, say: Say, *, whole: bool = False)
     tool.call: details.tool is missing, a string is expected; give it in `details` or at the top level
     2
     """
-    try:
-        rule = _rules.get(event.get("type"))
-    except TypeError:  # a type that cannot be looked up is none, and refused by whoever writes the line
-        rule = None
-    if rule is not None and mode != "off":
-        return rule(event, mode == "strict", say)
-    return event if mode == "warn" and not whole else _free(event, mode, say, whole)
-
-
-def _free(event: dict[Any, Any], mode: str, say: Say, whole: bool) -> dict[Any, Any]:
-    """An event whose type is not known."""
     if mode == "off":
         return event
     given = event.get("type")
-    if mode == "strict":
+    try:
+        rule = _rules.get(given)
+    except Exception:  # noqa: BLE001 - what cannot be looked up is no type, and refused by whoever writes the line
+        rule = None
+    if rule is None:
+        usual = mode == "warn" and not whole and (type(given) is str or given is None)
+        return event if usual else _free(event, mode, say, whole)
+    try:
+        return rule(event, mode == "strict", say)
+    except InvalidEventError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a value's own code fails, or another thread changes the event
+        return _unreadable(event, str(given), mode, say, error)
+
+
+def _unreadable(event: dict[Any, Any], name: str, mode: str, say: Say, error: Exception) -> dict[Any, Any]:
+    """An event that cannot be looked at. It is recorded as far as it goes, unless there may be a text in it that is to
+    be recorded by its hash alone."""
+    problem = f"{name}: the event cannot be looked at: {shown(error)}"
+    kind = registry.get(name)
+    if mode == "strict" or kind is None or kind.hashed:
+        raise InvalidEventError(problem, type=name, expected="an event that can be read") from error
+    say(f"{problem}; it is recorded as it is")
+    return event
+
+
+def _free(event: dict[Any, Any], mode: str, say: Say, whole: bool) -> dict[Any, Any]:
+    """An event whose type is not known, or given as something else than a text."""
+    given = event.get("type")
+    name = identifier(given) if isinstance(given, enum.Enum) else given
+    if name is not given and isinstance(name, str):
+        return prepared({**event, "type": name}, mode, say, whole=whole)
+    if mode == "strict" and not (type(given) is str and given in _OWN):
         if given is None:
             raise InvalidEventError(
                 "the event has no type, and the log takes only types that are registered; give one, such as 'custom'",
                 field="type", expected="a type", actual=None,
             )  # fmt: skip
-        name = identifier(given)
-        if isinstance(given, enum.Enum) and name in _rules:
-            return prepared({**event, "type": name}, mode, say)
-        shown = name if isinstance(name, str) and record.TYPE.fullmatch(name) else kind_of(given)
+        word = name if isinstance(name, str) and record.TYPE.fullmatch(name) else kind_of(given)
         raise InvalidEventError(
-            f"type {shown!r} is not registered{_near(shown)}; register it with events.register(EventType(…)), or "
-            "open the log with validate='warn'",
-            type=shown, field="type", expected="a registered type", actual=given,
+            f"type {word!r} is not registered{_near(word)}; register it with events.register(EventType(…)), or "
+            "write with validate='warn'",
+            type=word, field="type", expected="a registered type", actual=given,
         )  # fmt: skip
     return _completed_free(event, False, say) if whole else event
 
@@ -97,7 +119,7 @@ def _free(event: dict[Any, Any], mode: str, say: Say, whole: bool) -> dict[Any, 
 def _near(name: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, _rules, 1, 0.7)
+    near = difflib.get_close_matches(name, list(_rules), 1, 0.7)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
@@ -116,16 +138,16 @@ def compiled(kind: EventType) -> _Rule:
     told = kind.outcome if isinstance(kind.outcome, str) else None
     sources = spellings(source.detail) if source else ()
     hashed = frozenset(name for each in kind.hashed for name in each.of)
+    hashed_above = hashed | {"metadata"}
     type_name, usual_level, version, needs = kind.name, kind.level, kind.version, kind.needs
 
     def rule(event: dict[Any, Any], strict: bool, say: Say | None) -> dict[Any, Any]:
         details = event.get("details")
         if type(details) is not dict:
             details, event = _other_details(event, partial(_wrong, type_name, strict, say))
-        if hashed and not hashed.isdisjoint(details):
-            details = without_texts(kind, details)
-            event = {**event, "details": details}
-        for name, value in details.items():
+        if hashed and not (hashed.isdisjoint(details) and hashed_above.isdisjoint(event)):
+            event, details = _hashed(kind, event, details)
+        for name, value in list(details.items()):  # another thread may change them
             if name in checks and value is not None:
                 quick, fit, expected = checks[name]
                 if type(value) is not quick and not fit(value):
@@ -155,7 +177,7 @@ def compiled(kind: EventType) -> _Rule:
         if actor is None:
             if not other or not has_actor(event):
                 _wrong(type_name, strict, say, "actor", "a text or an object", None, "")
-                added["actor"] = this_process()
+                added["actor"] = {**this_process()}
         elif type(actor) is not str:
             _party("actor", actor, Actor, added, partial(_wrong, type_name, strict, say))
         if target is not None and type(target) is not str:
@@ -181,6 +203,17 @@ def compiled(kind: EventType) -> _Rule:
         return {**event, **added} if added else event
 
     return rule
+
+
+def _hashed(kind: EventType, event: dict[Any, Any], details: dict[Any, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """The event and its details, with hashes in place of the texts that the type does not record."""
+    event = without_texts(kind, event)
+    for name in ("details", "metadata"):
+        there = event.get(name)
+        if type(there) is dict and (made := without_texts(kind, there)) is not there:
+            event = {**event, name: made}
+            details = made if there is details else details
+    return event, details
 
 
 def _outcome(
@@ -234,11 +267,12 @@ def _party(name: str, value: Any, cls: Any, added: dict[str, Any], wrong: Callab
     if isinstance(value, cls):
         added[name] = value.to_dict()
         return
-    if not isinstance(value, Mapping):
+    members = _members(value)
+    if members is None:
         if identifier(value) is None:
             wrong(name, "a text or an object", value, "give its id, or an object such as {\"id\": …}")
         return
-    for member, each in value.items():
+    for member, each in list(members.items()):
         if type(each) is not str and each is not None and member in IDENTIFIERS and identifier(each) is None:
             wrong(f"{name}.{member}", "a text or a whole number", each, "correct it")
 
@@ -251,15 +285,32 @@ IDENTIFIERS = frozenset(
 
 
 def _other_details(event: dict[Any, Any], wrong: Callable[..., None]) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    """Details that are missing, of another kind of mapping, or none at all; and the event with them."""
-    details = event.get("details")
-    if details is None:
-        return {}, event
-    if isinstance(details, Mapping):
-        plain = record.members_of(details)
-        return plain, {**event, "details": plain}
-    wrong("details", "an object", details, "put it into a member of `details`")
+    """Details that are missing, go by their other name, are of another kind of mapping, or none at all; and the event
+    with them."""
+    name = "details" if event.get("details") is not None else "metadata"
+    details = event.get(name)
+    if type(details) is dict:
+        return details, event
+    plain = _members(details)
+    if plain is not None:
+        return plain, {**event, name: plain}
+    if details is not None and name == "details":
+        wrong("details", "an object", details, "put it into a member of `details`")
     return {}, event
+
+
+def _members(value: Any) -> dict[Any, Any] | None:
+    """The members of what a line holds as an object; None for anything else, and for what cannot be read."""
+    if type(value) is dict:
+        return value
+    try:
+        if isinstance(value, Mapping):
+            return dict(value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {each.name: getattr(value, each.name, None) for each in dataclasses.fields(value)}
+    except Exception:  # noqa: BLE001 - a mapping whose own code fails
+        return None
+    return None
 
 
 @functools.cache

@@ -36,7 +36,8 @@ def json_schema(kind: EventType | str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a type, for an event as JSON and for a record as its line is.
 
     It says what a log that is opened with ``validate="strict"`` demands, but for who acted, for which task and with
-    which outcome: what an event leaves out of these is added, or comes from a context.
+    which outcome: what an event leaves out of these is added, or comes from a context. Details are known to it by that
+    name alone, not as `metadata`.
 
     Raises LookupError for a name that no type has.
 

@@ -30,7 +30,7 @@ def has(field: str, event: dict[str, Any]) -> bool:
     members, places, _ = FIELDS[field]
     if any(event.get(name) is not None for name in members):
         return True
-    details = event.get("details") if "details" in places else None
+    details = _details(event) if "details" in places else None
     return type(details) is dict and any(details.get(name) is not None for name in members)
 
 
@@ -45,8 +45,14 @@ def has_actor(event: dict[str, Any]) -> bool:
 
 def outcome_of_success(event: dict[str, Any]) -> str | None:
     """The outcome that a `success` of true or false means; None where there is none."""
-    details = event.get("details")
+    details = _details(event)
     for holder in (event, details if type(details) is dict else {}):
         if type(holder.get("success")) is bool:
             return "success" if holder["success"] else "failure"
     return None
+
+
+def _details(event: dict[str, Any]) -> Any:
+    """`details`, which some programs call `metadata`."""
+    details = event.get("details")
+    return event.get("metadata") if details is None else details
