@@ -17,6 +17,7 @@ import pytest
 
 from jsonl_audit import (
     AuditEvent,
+    AuditLog,
     Notice,
     ReadWarning,
     aio,
@@ -188,7 +189,7 @@ def test_an_upgrade_does_not_change_the_record_that_it_is_given(invoiced: events
     assert given["details"] == {"amount": {"cents": 1}}
 
 
-@pytest.mark.parametrize("schema", [0, -1, "1", None, True, 1.5, [1], {}])
+@pytest.mark.parametrize("schema", [0, -1, "1", True, 1.5, [1], {}])
 def test_a_schema_that_is_no_version_is_left_alone(schema: Any) -> None:
     record = {"type": "exec.denied", "schema": schema}
     assert events.upgraded(record) is record
@@ -198,3 +199,22 @@ def test_a_schema_that_is_no_version_is_left_alone(schema: Any) -> None:
 def test_a_type_that_is_none_is_left_alone(kind: Any) -> None:
     record = {"type": kind, "schema": 1}
     assert events.upgraded(record) is record
+
+
+@pytest.mark.parametrize("name", ["schema", "schemaVersion", "schema_version"])
+def test_a_version_is_known_by_each_of_its_names(name: str, tmp_path: Path) -> None:
+    def grown(record: dict[str, Any]) -> dict[str, Any]:
+        return {**record, "grown": True}
+
+    kind = f"acme.named.{name}"
+    events.register(events.EventType(kind, version=2, upgrades={1: grown}))
+    with AuditLog(tmp_path / "audit.jsonl", fsync="never") as log:
+        for version in (1, 2):
+            log.append({"type": kind, name: version})
+        old, new = log.query()
+    assert (old["grown"], old["schema"], {name: 1}.items() & old.items()) == (True, 2, set())
+    assert "grown" not in events.upgraded(new)
+
+
+def test_a_schema_of_null_says_nothing() -> None:
+    assert events.upgraded({"type": "exec.denied", "schema": None})["schema"] == 2

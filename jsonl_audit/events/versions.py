@@ -7,8 +7,11 @@ from typing import Any
 from jsonl_audit.events import registry
 from jsonl_audit.forms import shown
 from jsonl_audit.record import RESERVED
+from jsonl_audit.spelling import FIELDS
 
-__all__ = ["newer", "upgraded"]
+__all__ = ["newer", "upgraded", "version_of"]
+
+_NAMES = FIELDS["schema"].members
 
 
 def upgraded(record: dict[str, Any]) -> dict[str, Any]:
@@ -25,18 +28,24 @@ def upgraded(record: dict[str, Any]) -> dict[str, Any]:
     kind = registry.catalogue().get(name) if type(name) is str else None
     if kind is None:
         return record
-    version = record.get("schema", 1)
+    version = version_of(record, 1)
     if version == kind.version or type(version) is not int or not 1 <= version < kind.version:
         return record
     found = record
     engines = {name: record[name] for name in RESERVED if name in record}
     for step in range(version, kind.version):
         try:
-            made = {**kind.upgrades[step](_copied(found, {})), "schema": step + 1}
-            found = {**made, **engines}
+            made = {**kind.upgrades[step](_copied(found, {}))}
+            rest = {name: value for name, value in made.items() if name not in _NAMES[1:]}
+            found = {**rest, "schema": step + 1, **engines}
         except Exception as error:  # noqa: BLE001 - a step is the user's own code: its failure must not hide the record
             return {**record, "upgrade_failed": f"{kind.name}, from version {step}: {shown(error)}"}
     return found
+
+
+def version_of(record: dict[str, Any], otherwise: Any = None) -> Any:
+    """What a record says of its version, under any of its names; null says nothing."""
+    return next((found for name in _NAMES if (found := record.get(name)) is not None), otherwise)
 
 
 def _copied(value: Any, copies: dict[int, Any]) -> Any:
@@ -62,5 +71,5 @@ def newer(record: dict[str, Any]) -> int | None:
     """
     name = record.get("type")
     kind = registry.catalogue().get(name) if type(name) is str else None
-    version = record.get("schema")
+    version = version_of(record)
     return kind.version if kind is not None and type(version) is int and version > kind.version else None

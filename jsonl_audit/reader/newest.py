@@ -9,8 +9,11 @@ import os
 from typing import Any
 
 from jsonl_audit.reader.notices import Notice, Tell
+from jsonl_audit.spelling import FIELDS
 
 __all__ = ["Newest"]
+
+_SCHEMA = frozenset(FIELDS["schema"].members)
 
 
 class Newest:
@@ -22,13 +25,13 @@ class Newest:
 
     def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record, upgraded where it carries an older `schema`."""
-        if "schema" not in record:
+        if _SCHEMA.isdisjoint(record):
             return record
         from jsonl_audit.events import versions
 
         if self._tell is not None and (known := versions.newer(record)) is not None:
             tell, self._tell = self._tell, None
-            seq, version, kind = record.get("seq"), record["schema"], record["type"]
+            seq, version, kind = record.get("seq"), versions.version_of(record), record["type"]
             message = (
                 f"seq {seq} is of version {version} of {kind}, and the newest that is known here is {known}: such "
                 "records are given as they are; use a later version of the program"
