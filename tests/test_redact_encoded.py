@@ -56,14 +56,16 @@ def test_every_text_of_the_corpus_in_which_a_rule_finds_something_is_suspicious(
 def test_a_form_of_secret_is_suspicious_wherever_it_stands(token: Token) -> None:
     lot = Random(token.pattern)
     caught = 0
-    for _ in range(15):
+    for _ in range(100):
+        if caught == 6:
+            break
         before = lot.choice(["", "x ", '"', "\n", "\\n", "\t", "a=", "%3D", "é"])
         whole = before + written(token.pattern, lot) + lot.choice(["", "y", "1 y", '"', "\n", "\\"])
         if re.search(token.pattern, whole) and _all_rules(whole):
             caught += 1
             assert _suspicious(whole), whole
             assert OURS.text(whole, {}) != whole
-    assert caught > 1
+    assert caught
 
 
 PIECES = st.sampled_from(

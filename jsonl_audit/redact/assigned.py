@@ -32,6 +32,8 @@ _SCHEME = re.compile(
     r"sharedkeylite|googlelogin|aws|aws4-hmac-sha256|aws4-ecdsa-p256-sha256|dpop|gnap|mutual|vapid|jwt|key|"
     r"splunk|genie ?key|discogs)[ \t:]"
 )
+_CRUMB = re.compile(r"[^\s=;,\"'<>]{1,256}=")
+"""How a cookie begins."""
 _CALL = re.compile(r"[A-Za-z_][\w.]*[(\[]")
 _ALPHA = re.compile(r"[A-Za-z]{1,24}[.!?]?")
 _GOES_ON = re.compile(r"[ \t]+[A-Za-z(\[<{\"'-]")
@@ -157,18 +159,21 @@ def _value(
             return None
         return (start, end) if _secret(value, kind, weak) else None
     if kind in ("authorization", "cookie") and space is None:
-        line = _LINE.match(text, at)
-        scheme = None if line is None else _SCHEME.match(line[0])
-        if line is not None and (scheme if kind == "authorization" else "=" in line[0]):
-            if scheme is not None and harmless(line[0][scheme.end() :].strip()):
+        # Asked at its beginning first: a line is read to its end only where it goes to its end.
+        scheme = (_SCHEME if kind == "authorization" else _CRUMB).match(text, at)
+        line = None if scheme is None else _LINE.match(text, at)
+        if scheme is not None and line is not None:
+            if kind == "authorization" and harmless(line[0][scheme.end() - at :].strip()):
                 return None
             return at, at + len(line[0].rstrip())
     if text.startswith(("{", "["), at) and close and sign and not weak and kind != "credential":
         return at, _closed(text, at)
-    free = _FREE.match(text, at)
+    free = _FREE.match(text, at, at + _FAR)
     if free is None:
         return None
     value, end = free[0], free.end()
+    if end == at + _FAR:  # no word, no call, no reference is that long: it goes to its end, which is looked for once
+        return None if weak else (at, _end(text, at))
     if _REFERENCE.fullmatch(value) or (sign == "==" and _COMPARED.fullmatch(value)):
         return None
     if sign is not None and sign != ":" and sign != ">" and not close and _CALL.match(value):
@@ -189,6 +194,15 @@ def _value(
     if value.startswith("//"):
         return None
     return at, end
+
+
+_FAR = 1024
+"""Characters of a value that are read before it is known to be a secret."""
+
+
+def _end(text: str, at: int) -> int:
+    free = _FREE.match(text, at)
+    return at if free is None else free.end()
 
 
 _PAIRED = frozenset(("authorization", "cookie", "api-key", "password"))

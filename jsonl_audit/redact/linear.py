@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 if sys.version_info >= (3, 11):
     from re import _constants, _parser
@@ -21,11 +21,9 @@ __all__ = ["MOST_STEPS", "checked", "steps"]
 MOST_STEPS = 4096
 """What a pattern may cost at each place of a text, in steps."""
 _MANY = 1 << 30
+_TURNS = 4096
 _ALL = frozenset(range(257))
 """Characters 0 … 255, and 256 for all others."""
-
-
-_Cost = tuple[int, frozenset[int], bool, int, frozenset[int]]
 
 
 class _RefusedError(ValueError):
@@ -64,71 +62,76 @@ def checked(kind: str, pattern: str) -> re.Pattern[str]:
 
 def steps(tree: Any) -> int:
     """An upper bound of the steps at one place of a text."""
-    return _sequence(list(tree), last=True)[0]
+    return _sequence(list(tree), last=True).cost
 
 
-def _sequence(items: list[Any], *, last: bool, repeated: bool = False) -> tuple[int, frozenset[int], bool]:
-    """The cost of a sequence, what characters it may begin with, and whether it may be empty."""
-    cost, first, empty = 1, frozenset[int](), True
+class _Part(NamedTuple):
+    """What is known of a part of a pattern."""
+
+    cost: int
+    """How many steps it takes at most until it has failed in every way."""
+    ways: int
+    """In how many ways it can match at one place."""
+    first: frozenset[int]
+    """What characters it may begin with."""
+    empty: bool
+    """Whether it may match nothing."""
+    single: frozenset[int] | None = None
+    """What characters it is made of, where all it does is repeat one of a set."""
+
+
+_NOTHING = _Part(1, 1, frozenset(), True)
+
+
+def _sequence(items: list[Any], *, last: bool, repeated: bool = False) -> _Part:
+    cost, ways, first, empty = 1, 1, frozenset[int](), True
     for number in range(len(items) - 1, -1, -1):
         operator, argument = items[number]
-        ends = last and number == len(items) - 1
-        own, begins, optional, ways, inside = _item(operator, argument, last=ends, repeated=repeated)
-        # Each way in which it can end is one more try of all that follows: unless what follows cannot begin with
-        # what it repeats, so that only one of these tries goes beyond its first character.
-        if ways > 1 and not (inside & first) and not empty:
-            cost = own + ways + cost
+        part = _item(str(operator), argument, last=last and number == len(items) - 1, repeated=repeated)
+        if part.ways > 1 and part.single is not None and not empty and not (part.single & first):
+            # It may end in many ways, but what follows can begin behind one of them alone.
+            cost = part.cost + part.ways + cost
         else:
-            cost = own + ways * cost
-        cost = min(cost, _MANY)
-        first = begins | first if optional else begins
-        empty = empty and optional
-    return cost, first, empty
+            cost = part.cost + part.ways * cost
+            ways *= part.ways
+        cost, ways = min(cost, _MANY), min(ways, _MANY)
+        first = part.first | first if part.empty else part.first
+        empty = empty and part.empty
+    return _Part(cost, ways, first, empty)
 
 
-def _item(operator: Any, argument: Any, *, last: bool, repeated: bool) -> _Cost:
-    """Of one item: its cost, its first characters, whether it may be empty, in how many ways it can end, and what
-    characters stand in it."""
-    name = str(operator)
-    if name == "LITERAL":
-        own = _characters(argument)
-        return 1, own, False, 1, own
-    if name == "NOT_LITERAL":
-        return 1, _ALL, False, 1, _ALL
-    if name == "ANY":
-        return 1, _ALL, False, 1, _ALL
-    if name == "IN":
-        own = _set(argument)
-        return 1, own, False, 1, own
+def _item(name: str, argument: Any, *, last: bool, repeated: bool) -> _Part:
+    if name in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
+        return _Part(1, 1, _one(name, argument), False)
     if name in ("AT", "CATEGORY"):
-        return 1, frozenset(), True, 1, frozenset()
+        return _NOTHING
     if name in ("ASSERT", "ASSERT_NOT"):
-        cost, _, _ = _sequence(list(argument[1]), last=False, repeated=repeated)
-        return cost, frozenset(), True, 1, frozenset()
+        return _NOTHING._replace(cost=_sequence(list(argument[1]), last=False, repeated=repeated).cost)
     if name == "SUBPATTERN":
-        cost, first, empty = _sequence(list(argument[3]), last=last, repeated=repeated)
-        return cost, first, empty, cost, _ALL
+        return _sequence(list(argument[3]), last=last, repeated=repeated)
     if name == "ATOMIC_GROUP":
-        cost, first, empty = _sequence(list(argument), last=last, repeated=repeated)
-        return cost, first, empty, 1, _ALL
+        return _sequence(list(argument), last=last, repeated=repeated)._replace(ways=1)
     if name == "BRANCH":
-        cost, first, empty = 0, frozenset[int](), False
-        for branch in argument[1]:
-            one, begins, may = _sequence(list(branch), last=last, repeated=repeated)
-            cost, first, empty = cost + one, first | begins, empty or may
-        return cost, first, empty, cost, _ALL
+        parts = [_sequence(list(branch), last=last, repeated=repeated) for branch in argument[1]]
+        first = frozenset[int]().union(*(part.first for part in parts))
+        empty = any(part.empty for part in parts)
+        return _Part(sum(part.cost for part in parts), sum(part.ways for part in parts), first, empty)
     if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-        return _repeat(argument, last=last, repeated=repeated, possessive=name == "POSSESSIVE_REPEAT")
-    if name in ("GROUPREF", "GROUPREF_EXISTS", "GROUPREF_IGNORE"):
+        part = _repeat(*argument, last=last, repeated=repeated)
+        return part._replace(ways=1) if name == "POSSESSIVE_REPEAT" else part
+    if name.startswith("GROUPREF"):
         raise _RefusedError("it refers back to a group")
     raise _RefusedError(f"it holds {name}, which is not known here")
 
 
-def _repeat(argument: Any, *, last: bool, repeated: bool, possessive: bool) -> _Cost:
-    least, most, inner = argument
+def _one(name: str, argument: Any) -> frozenset[int]:
+    return _characters(argument) if name == "LITERAL" else _set(argument) if name == "IN" else _ALL
+
+
+def _repeat(least: int, most: int, inner: Any, *, last: bool, repeated: bool) -> _Part:
     items = list(inner)
     single = len(items) == 1 and str(items[0][0]) in ("LITERAL", "NOT_LITERAL", "ANY", "IN")
-    cost, first, empty = _sequence(items, last=False, repeated=repeated or most > 1)
+    part = _sequence(items, last=False, repeated=repeated or most > 1)
     if most is _constants.MAXREPEAT:
         if repeated:
             raise _RefusedError("a repeat without end within a repeat")
@@ -136,17 +139,19 @@ def _repeat(argument: Any, *, last: bool, repeated: bool, possessive: bool) -> _
             raise _RefusedError("a repeat without end with something behind it")
         if not single:
             raise _RefusedError("a repeat without end of more than one character")
-        return 1, first, least == 0, 1, first  # it goes on as far as it can, and what it took is not tried again
+        return _Part(1, 1, part.first, least == 0)  # it goes on as far as it can, and what it took is not tried again
     if single:
-        return most, first, least == 0, 1 if possessive else most - least + 1, first
-    if empty and most > 1:
+        return _Part(most, most - least + 1, part.first, least == 0, part.first)
+    if part.empty and most > 1:
         raise _RefusedError("a repeat of what may be empty")
-    ways = 1
-    total = 0
-    for _ in range(min(most, 64)):
-        ways = min(ways * max(cost, 1), _MANY)
-        total = min(total + ways, _MANY)
-    return total, first, least == 0, 1 if possessive else total, _ALL
+    cost, ways, each = 0, 0, 1
+    for turn in range(most + 1):
+        ways = min(ways + (each if turn >= least else 0), _MANY)
+        cost = min(cost + each * part.cost, _MANY)
+        each = min(each * part.ways, _MANY)
+        if turn > _TURNS:
+            return _Part(_MANY, _MANY, part.first, least == 0)
+    return _Part(cost, max(ways, 1), part.first, least == 0)
 
 
 def _characters(code: int) -> frozenset[int]:

@@ -31,7 +31,8 @@ def parsed(path: str) -> tuple[_Step, ...]:
     at = 0
     while at < len(path):
         found = _STEP.match(path, at)
-        if found is None or (at == 0 and path[0] == "."):
+        # A dot before each name but the first, and before nothing else.
+        if found is None or ((path[at] == ".") == (at == 0) and path[at] != "[") or path[at : at + 2] == ".[":
             raise ValueError(f"path {path!r}: {path[at:]!r} is no step; it looks like a.headers[*].name, a.*.b or **.b")
         deep, any_name, index, quoted, name = found.groups()
         if deep:

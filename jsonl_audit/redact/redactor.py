@@ -153,10 +153,20 @@ class Redactor:
         >>> Redactor().names({"type": "t", "details": {"apiKey": "k-1"}}, found := {}), found
         ({'type': 't', 'details': {'apiKey': '<redacted:api-key>'}}, {'api-key': 1})
         """
-        made = self._walk.named(event, found)
-        if self._places:
-            made = self._places.applied(made, found)
-        return made
+        try:
+            made = self._walk.named(event, found)
+            return self._places.applied(made, found) if self._places else made
+        except RecursionError:
+            return self._shallow(event, found)
+
+    def _shallow(self, event: dict[str, Any], found: dict[str, int]) -> dict[str, Any]:
+        """The event where the caller stands too deep in its own calls to look into it: what holds more goes whole."""
+        found["too-deep"] = found.get("too-deep", 0) + 1
+        made = {
+            name: self._marking.of("too-deep", None) if isinstance(value, (dict, list, tuple)) else value
+            for name, value in event.items()
+        }
+        return self._walk.named(made, found)
 
     def patterns(self, members: bytes, found: dict[str, int]) -> bytes:
         """Compact JSON text, members of an object, without what tells itself in any string of it; the same object if

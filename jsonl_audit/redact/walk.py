@@ -81,16 +81,16 @@ class Walk:
         result = members
         if not self._clean.issuperset(members):
             result = self._telling(members, found, top=depth == 0)
-        if depth >= DEEP:
-            return result
         for name, value in result.items():
             kind = type(value)
-            if kind is dict:
-                made: Any = self.named(value, found, depth + 1)
-            elif kind is list or kind is tuple:
-                made = self.listed(value, found, depth + 1)
-            else:
+            if kind is not dict and kind is not list and kind is not tuple:
                 continue
+            if depth >= DEEP:
+                made: Any = self._marked("too-deep", value, found) if value else value
+            elif kind is dict:
+                made = self.named(value, found, depth + 1)
+            else:
+                made = self.listed(value, found, depth + 1)
             if made is not value:
                 if result is members:
                     result = members.copy()
@@ -100,8 +100,6 @@ class Walk:
     def listed(self, items: Any, found: Found, depth: int) -> Any:
         """The same for the items of a list: a pair of name and value and a flag with its value count as names too."""
         result = items
-        if depth >= DEEP:
-            return self._marked("too-deep", items, found) if items else items
         flag: str | None = None
         number = -1
         for item in items:
@@ -121,10 +119,13 @@ class Walk:
                     continue
                 else:
                     continue
-            elif kind is dict:
-                made = self.named(item, found, depth + 1)
-            elif kind is list or kind is tuple:
-                made = self.listed(item, found, depth + 1)
+            elif kind is dict or kind is list or kind is tuple:
+                if depth >= DEEP:
+                    made = self._marked("too-deep", item, found) if item else item
+                elif kind is dict:
+                    made = self.named(item, found, depth + 1)
+                else:
+                    made = self.listed(item, found, depth + 1)
             else:
                 flag = None
                 continue
