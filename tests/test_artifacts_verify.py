@@ -281,3 +281,10 @@ def test_a_reference_is_one_whatever_comes_behind_its_first_two_members() -> Non
     own = "0" * 64
     line = orjson.dumps({"a": {"artifact": own, "bytes": 0}, "b": {"artifact": own, "bytes": 7, "x": 1}})
     assert [found for found, _ in references.found_in(line)] == [own, own]
+
+
+def test_a_file_with_the_name_of_the_folder_keeps_nobody_from_verifying(disk: Disk) -> None:
+    with disk.open() as log:
+        log.append("t")
+    Path(f"{disk.path}.d").write_bytes(b"in the way")
+    assert verify(disk.path).verdict == "intact"

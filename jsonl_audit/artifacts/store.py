@@ -358,7 +358,7 @@ class Store:
         """The hashes of the artifacts that are here, in order; none where there is no folder. Raises StorageError."""
         try:
             names = storage.list_directory(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # another file may have its name
             return []
         except OSError as error:
             raise StorageError.of(error, "the folder of the artifacts cannot be listed", self.path) from error
