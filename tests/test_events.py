@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import dataclasses
 import enum
@@ -646,3 +647,10 @@ def test_an_event_that_cannot_be_looked_at_is_recorded_or_refused() -> None:
 def test_what_handlers_are_given_is_not_refused_for_its_type(kind: str) -> None:
     event = {"type": kind}
     assert prepared(event, "strict", loud) is event
+
+
+def test_what_type_checkers_are_told_has_every_field() -> None:
+    tree = ast.parse(Path(sys.modules[AuditEvent.__module__].__file__ or "").read_text("utf-8"))
+    [told] = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    named = [each.arg for each in (*told.args.args, *told.args.kwonlyargs)]
+    assert named == ["self", *(each.name for each in dataclasses.fields(AuditEvent) if each.init)]

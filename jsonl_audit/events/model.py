@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonl_audit.events import reading
 from jsonl_audit.events.parties import Actor, Members, Target
 from jsonl_audit.events.reading import LEVELS, OUTCOMES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
 
 __all__ = ["LEVELS", "OUTCOMES", "Actor", "AuditEvent", "Target"]
 
@@ -63,6 +67,33 @@ class AuditEvent(Members):
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     _follows: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
     """Fields that were not given: they follow from the type or the details, and are not written."""
+
+    if TYPE_CHECKING:  # what may be given; the fields say what is made of it
+
+        def __init__(
+            self,
+            type: str,  # noqa: A002 - the event's word
+            *,
+            id: str | UUID | None = None,  # noqa: A002 - the event's word
+            time: str | float | datetime | None = None,
+            category: str | None = None,
+            action: str | None = None,
+            level: str | None = None,
+            component: str | int | None = None,
+            tool: str | int | None = None,
+            actor: Actor | Mapping[str, Any] | str | int | UUID | None = None,
+            target: Target | Mapping[str, Any] | str | int | UUID | None = None,
+            outcome: str | bool | None = None,
+            reason: str | None = None,
+            task: str | int | UUID | None = None,
+            session: str | int | UUID | None = None,
+            correlation: str | int | UUID | None = None,
+            parent: str | int | UUID | None = None,
+            details: Mapping[str, Any] = ...,
+            artifacts: Iterable[Mapping[str, Any]] = ...,
+            schema: int | None = None,
+            extra: Mapping[str, Any] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         reading.settle(self)
