@@ -98,11 +98,8 @@ class Body(NamedTuple):
 class Cleaner(Protocol):
     """What takes out of an event that must not reach the disk, and counts it in `found`, by kind."""
 
-    def names(self, event: dict[str, Any], found: dict[str, int], /) -> dict[str, Any]:
-        """The event without the values whose names tell what they are; it is not changed itself."""
-
-    def patterns(self, members: bytes, found: dict[str, int], /) -> bytes:
-        """The members, as they will stand in the line, without what can be told by its form."""
+    def event(self, event: dict[str, Any], found: dict[str, int], /) -> dict[str, Any]:
+        """The event without it, its type as it was; `event` is not changed itself."""
 
 
 def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT, cleaner: Cleaner | None = None) -> Body:
@@ -139,7 +136,7 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT, cleaner: Cleaner |
         # Asked first: the serialiser would follow tuples until the process has no stack left.
         odd = not values.faithful(event)
         if cleaner is not None and not odd:
-            event = cleaner.names(event, found)
+            event = cleaner.event(event, found)
         text = b"" if odd else orjson.dumps(event, values.iso, _OPTIONS)
     except EventError:
         raise
@@ -149,17 +146,15 @@ def encode(event: Mapping[Any, Any], limit: int = LINE_LIMIT, cleaner: Cleaner |
         kind, event, own_id, own_time = _in_forms(source, limit)
         found.clear()
         if cleaner is not None:
-            event = cleaner.names(event, found)
+            event = cleaner.event(event, found)
         given = event.get("type")
         text = orjson.dumps(event)
     if given is not None:  # its text is cut off: cheaper than a copy of the dict without it
         members = text[10 + len(kind) : -1]
     else:
         members = b"," + text[1:-1] if len(text) > 2 else b""
-    if cleaner is not None:
-        members = cleaner.patterns(members, found)
-        if found:
-            members = _counted(members, found)
+    if found:
+        members = _counted(members, found)
     # The longest seq, `batch` and `clock` that can come to it later are counted in.
     length = len(members) + len(kind) + FRAME
     if length > limit:

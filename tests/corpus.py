@@ -133,8 +133,7 @@ def redacted(case: Case) -> Iterator[tuple[Any, Counter[str]]]:
     yield ours.value(case.value, found), found
     event = case.value if isinstance(case.value, dict) else {"details": {"note": case.value}}
     found = Counter()
-    kept = ours.names(event, found)
-    shown = orjson.loads(b"{%b}" % ours.patterns(orjson.dumps(kept)[1:-1], found))
+    shown = ours.event(event, found)
     yield (shown if event is case.value else shown["details"].get("note", shown)), found
     if isinstance(case.value, str):
         found = Counter()

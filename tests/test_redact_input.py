@@ -96,7 +96,7 @@ def test_a_name_tells_a_password_however_it_is_written(name: str) -> None:
 )
 def test_a_name_that_only_speaks_of_secrets_tells_none(name: str) -> None:
     event = {"details": {name: "a plain value"}}
-    assert OURS.names(event, {}) is event
+    assert OURS.event(event, {}) is event
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_whatever_stands_under_a_telling_name_goes(value: Any) -> None:
 )
 def test_numbers_booleans_and_nothing_are_no_secret(value: Any) -> None:
     event = {"apiKey": value}
-    assert OURS.names(event, {}) is event
+    assert OURS.event(event, {}) is event
 
 
 def test_the_members_of_the_model_are_never_meant_by_a_name_of_the_users() -> None:
@@ -217,7 +217,7 @@ def test_whoever_stands_deep_in_calls_still_gets_no_secret_on_disk() -> None:
         if turns:
             deeper(turns - 1)
         else:
-            made.append(OURS.names(event, {}))
+            made.append(OURS.event(event, {}))
 
     for turns in range(100, sys.getrecursionlimit(), 50):
         try:

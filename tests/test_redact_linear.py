@@ -10,7 +10,7 @@ import pytest
 from written import written
 
 from jsonl_audit.redact import Redactor
-from jsonl_audit.redact.encoded import in_all_strings, in_strings
+from jsonl_audit.redact.encoded import suspicious
 from jsonl_audit.redact.linear import checked
 from jsonl_audit.redact.tokens import TOKENS, Token, compiled, known_tokens
 
@@ -174,12 +174,8 @@ def test_the_look_at_an_encoded_event_takes_linear_time(piece: str, long: bool) 
     size = 1_000_000 if long else 20_000
 
     def look(text: str) -> None:
-        members = f'"a":"{text}"'.encode()
-        for way in (in_strings, in_all_strings):
-            try:
-                way(members, lambda told: told)
-            except ValueError:  # the piece is no JSON: what is asked here is how long it takes
-                continue
+        members = f'["{text}"]'.encode()
+        suspicious(members, members.lower())
 
     assert _linear(look, piece, size)
 

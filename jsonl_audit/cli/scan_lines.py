@@ -176,12 +176,9 @@ class _Scan:
 
     def _changes(self, value: Any) -> Iterator[Change]:
         found: dict[str, int] = {}
-        if not isinstance(value, dict):
-            yield from changes(value, self._redactor.value(value, found))
-            return
-        members = self._redactor.patterns(orjson.dumps(self._redactor.names(value, found))[1:-1], found)
+        made = self._redactor.event(value, found) if isinstance(value, dict) else self._redactor.value(value, found)
         if found:
-            yield from changes(value, orjson.loads(b"{%b}" % members))
+            yield from changes(value, made)
 
     def _end_of_text(self) -> Iterator[Finding]:
         if self._text is not None:

@@ -48,13 +48,12 @@ class Finder:
         self._names = names
         self.extra = tuple(extra)
 
-    def hits(self, text: str, built_in: bool = True) -> list[Hit]:
+    def hits(self, text: str) -> list[Hit]:
         """What stands in a text, from its beginning to its end, without overlaps. What is redacted already is none."""
         found: list[_Span] = []
-        if built_in:
-            regions = _regions(text)
-            if regions:
-                self._built_in(text, regions, found)
+        regions = _regions(text)
+        if regions:
+            self._built_in(text, regions, found)
         for number, rule in enumerate(self.extra):
             # Further rules name only what no built-in one does.
             rule(text, partial(_put, found, 1000 + number))
@@ -72,12 +71,12 @@ class Finder:
             discord_tokens(text, start, end, partial(_put, found, 800, "discord-token"))
             assigned(text, self._names, partial(_put, found, 900), start, end)
 
-    def redacted(self, text: str, marking: Marking, count: dict[str, int], built_in: bool = True) -> str:
+    def redacted(self, text: str, marking: Marking, count: dict[str, int]) -> str:
         """The text with markers; itself if nothing was found."""
         # Once more, where something was found: what stood before or behind it may have had it for a border, and what
         # is redacted once is not to change when it is redacted again.
         for _ in range(_ROUNDS):
-            hits = self.hits(text, built_in)
+            hits = self.hits(text)
             if not hits:
                 break
             text = self._marked(text, hits, marking, count)

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 import orjson
 from blake3 import blake3
 
-from jsonl_audit.redact.encoded import KeyFoundError, in_all_strings, in_strings, suspicious
 from jsonl_audit.redact.finder import Extra, Finder, Hit
 from jsonl_audit.redact.linear import checked
 from jsonl_audit.redact.markers import KIND, Marking
@@ -145,19 +144,40 @@ class Redactor:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Redactor holds a key and functions: it is made where it is used, not sent there")
 
-    def names(self, event: dict[str, Any], found: dict[str, int]) -> dict[str, Any]:
-        """The event without what telling names hold; `event` itself if they hold nothing, else a copy.
+    def event(self, event: dict[str, Any], found: dict[str, int]) -> dict[str, Any]:
+        """The event without the secrets in it, its `type` left as it is; `event` itself if there are none, else a copy.
 
+        What :meth:`value` does, at the price of one walk where nothing is found.
+
+        :param event: dicts with texts as names, lists, texts, numbers, booleans, None.
         :param found: how many were found of each kind; counted on.
 
-        >>> Redactor().names({"type": "t", "details": {"apiKey": "k-1"}}, found := {}), found
-        ({'type': 't', 'details': {'apiKey': '<redacted:api-key>'}}, {'api-key': 1})
+        >>> Redactor().event({"type": "t", "details": {"apiKey": "k-1", "url": "https://u:pw9@host/"}}, found := {})
+        {'type': 't', 'details': {'apiKey': '<redacted:api-key>', 'url': 'https://u:<redacted:url-password>@host/'}}
+        >>> found
+        {'api-key': 1, 'url-password': 1}
         """
+        before = dict(found)
         try:
-            made = self._walk.named(event, found)
-            return self._places.applied(made, found) if self._places else made
+            looked = self._looked(event, found)
         except RecursionError:
-            return self._shallow(event, found)
+            found.clear()
+            found.update(before)
+            looked = self._shallow(event, found)
+        if looked is not event and "type" in event and looked.get("type") != event["type"]:
+            looked = {**looked, "type": event["type"]}
+        return looked
+
+    def _looked(self, event: dict[str, Any], found: dict[str, int]) -> dict[str, Any]:
+        fresh: list[str] = []
+        walk = self._walk
+        made = walk.named(event, found, fresh)
+        if self._places:
+            made = self._places.applied(made, found)
+        elif not fresh or not walk.suspects(fresh):
+            return made
+        looked: dict[str, Any] = walk.strings(made, lambda text: walk.once(text, found))
+        return looked
 
     def _shallow(self, event: dict[str, Any], found: dict[str, int]) -> dict[str, Any]:
         """The event where the caller stands too deep in its own calls to look into it: what holds more goes whole."""
@@ -166,33 +186,7 @@ class Redactor:
             name: self._marking.of("too-deep", None) if isinstance(value, (dict, list, tuple)) else value
             for name, value in event.items()
         }
-        return self._walk.named(made, found)
-
-    def patterns(self, members: bytes, found: dict[str, int]) -> bytes:
-        """Compact JSON text, members of an object, without what tells itself in any string of it; the same object if
-        nothing was found.
-
-        >>> Redactor().patterns(b',"url":"https://u:secret@host/"', {})
-        b',"url":"https://u:<redacted:url-password>@host/"'
-        """
-        own: dict[str, int] = {}
-        text = self._walk.text
-        try:
-            if not self._walk.every:
-                made = in_strings(members, lambda told: text(told, own))
-            else:
-                built_in = suspicious(members, members.lower())
-                made = in_all_strings(members, lambda told: text(told, own, built_in))
-        except KeyFoundError:
-            own = {}
-            comma = members.startswith(b",")
-            value = orjson.loads(b"{%b}" % members[comma:])
-            value = self._strings(self._walk.named(value, own), own)
-            made = (b"," if comma else b"") + orjson.dumps(value)[1:-1]
-        if own:
-            for kind, number in own.items():
-                found[kind] = found.get(kind, 0) + number
-        return made
+        return self._looked(made, found)
 
     def text(self, text: str, found: dict[str, int]) -> str:
         """A text without the secrets in it; itself if there are none. Where it is JSON, its names count too.
@@ -218,9 +212,9 @@ class Redactor:
         """
         made = value
         if type(value) is dict:
-            made = self._walk.named(value, found)
+            made = self._walk.named(value, found, [])
         elif type(value) is list or type(value) is tuple:
-            made = self._walk.listed(value, found, 0)
+            made = self._walk.listed(value, found, [], 0)
         if self._places:
             made = self._places.applied(made, found)
         return self._strings(made, found)

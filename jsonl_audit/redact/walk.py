@@ -6,10 +6,13 @@ import base64
 import datetime
 import json
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import orjson
+
 from jsonl_audit.redact.assigned import random_looking, says_nothing
+from jsonl_audit.redact.encoded import suspicious
 from jsonl_audit.redact.finder import Finder
 from jsonl_audit.redact.markers import Marking, is_marker
 from jsonl_audit.redact.names import Names
@@ -26,6 +29,9 @@ MODEL = frozenset(
 
 DEEP = 200
 """How deep values are looked through; a record is nested 128 deep at most. What lies deeper is redacted whole."""
+
+MANY, SHORT = 8192, 512
+"""So many texts in which nothing was found are known at once, none of them with more characters than that."""
 
 _INSIDE = frozenset((dict, list, tuple))
 _NEVER = (numbers.Number, datetime.date, datetime.time, datetime.timedelta, type(None))
@@ -52,7 +58,7 @@ def free_name(name: str, taken: dict[str, Any]) -> str:
 class Walk:
     """What one redactor does with values: by name first, then string by string."""
 
-    __slots__ = ("_binary", "_clean", "_finder", "_long", "_marking", "_names", "_telling_only")
+    __slots__ = ("_binary", "_clean", "_finder", "_innocent", "_long", "_marking", "_names", "_telling_only")
 
     def __init__(
         self, names: Names, finder: Finder, marking: Marking, *, binary: bool = False, long: int | None = None
@@ -66,6 +72,8 @@ class Walk:
         """Names that tell nothing and hold nothing: an event that has only such is done with one question."""
         self._telling_only: set[str] = set()
         """Names that tell something, and hold nothing themselves."""
+        self._innocent: set[str] = set()
+        """Texts in which nothing was found: most of an event's were in one before it."""
 
     @property
     def every(self) -> bool:
@@ -74,30 +82,40 @@ class Walk:
 
     # -- by name
 
-    def named(self, members: dict[str, Any], found: Found, depth: int = 0) -> dict[str, Any]:
-        """The members without what telling names hold: the same object if they hold nothing, else a copy."""
+    def named(self, members: dict[str, Any], found: Found, fresh: list[str], depth: int = 0) -> dict[str, Any]:
+        """The members without what telling names hold: the same object if they hold nothing, else a copy.
+
+        `fresh` takes the texts on the way that nobody has looked at yet.
+        """
         if len(members) == 1 and type(members.get("$bytes")) is str:
-            return self._bytes(members, found)
+            made = self._bytes(members, found)
+            fresh += made.values()
+            return made
         result = members
         if not self._clean.issuperset(members):
             result = self._telling(members, found, top=depth == 0)
+        innocent = self._innocent
         for name, value in result.items():
             kind = type(value)
+            if kind is str:
+                if value not in innocent:
+                    fresh.append(value)
+                continue
             if kind is not dict and kind is not list and kind is not tuple:
                 continue
             if depth >= DEEP:
-                made: Any = self._marked("too-deep", value, found) if value else value
+                inside: Any = self._marked("too-deep", value, found) if value else value
             elif kind is dict:
-                made = self.named(value, found, depth + 1)
+                inside = self.named(value, found, fresh, depth + 1)
             else:
-                made = self.listed(value, found, depth + 1)
-            if made is not value:
+                inside = self.listed(value, found, fresh, depth + 1)
+            if inside is not value:
                 if result is members:
                     result = members.copy()
-                result[name] = made  # the name is there already: the iteration goes on over as many
+                result[name] = inside  # the name is there already: the iteration goes on over as many
         return result
 
-    def listed(self, items: Any, found: Found, depth: int) -> Any:
+    def listed(self, items: Any, found: Found, fresh: list[str], depth: int) -> Any:
         """The same for the items of a list: a pair of name and value and a flag with its value count as names too."""
         result = items
         flag: str | None = None
@@ -106,6 +124,8 @@ class Walk:
             number += 1
             kind = type(item)
             if kind is str:
+                if item not in self._innocent:
+                    fresh.append(item)
                 if flag is not None:
                     made: Any = item if item[:1] == "-" else self._under(flag, item, found)
                     flag = None
@@ -123,9 +143,9 @@ class Walk:
                 if depth >= DEEP:
                     made = self._marked("too-deep", item, found) if item else item
                 elif kind is dict:
-                    made = self.named(item, found, depth + 1)
+                    made = self.named(item, found, fresh, depth + 1)
                 else:
-                    made = self.listed(item, found, depth + 1)
+                    made = self.listed(item, found, fresh, depth + 1)
             else:
                 flag = None
                 continue
@@ -225,7 +245,34 @@ class Walk:
 
     # -- string by string
 
-    def text(self, text: str, found: Found, built_in: bool = True, nested: int = 0) -> str:
+    def suspects(self, fresh: list[str]) -> bool:
+        """Whether any of the texts may hold something; if not, they need not be looked at again."""
+        if not self.every:
+            try:
+                encoded = orjson.dumps(fresh)
+            except TypeError:  # lone surrogates: looked through one by one
+                return True
+            if not suspicious(encoded, encoded.lower()):
+                self._remember(fresh)
+                return False
+        return True
+
+    def once(self, text: str, found: Found) -> str:
+        """One text, as :meth:`text` does it, unless it is known that there is nothing in it."""
+        if text in self._innocent:
+            return text
+        made = self.text(text, found)
+        if made == text:
+            self._remember((text,))
+        return made
+
+    def _remember(self, texts: Iterable[str]) -> None:
+        innocent = self._innocent
+        if len(innocent) >= MANY:
+            innocent.clear()
+        innocent.update(text for text in texts if len(text) <= SHORT)
+
+    def text(self, text: str, found: Found, nested: int = 0) -> str:
         """One text: as what it says, if it is JSON, else as it is written."""
         if self._long is not None and len(text) > self._long:
             found["text"] = found.get("text", 0) + 1
@@ -237,21 +284,21 @@ class Walk:
                 value = None
             if value is not None and not _deeper(value, 100):
                 own: Found = {}
-                made = self._whole(value, own, built_in, nested + 1)
+                made = self._whole(value, own, nested + 1)
                 if made is not value:
                     for kind, number in own.items():
                         found[kind] = found.get(kind, 0) + number
                     return json.dumps(made, ensure_ascii=False, separators=(",", ":"))
                 return text
-        return self._finder.redacted(text, self._marking, found, built_in)
+        return self._finder.redacted(text, self._marking, found)
 
-    def _whole(self, value: Any, found: Found, built_in: bool, nested: int) -> Any:
+    def _whole(self, value: Any, found: Found, nested: int) -> Any:
         named: Any = value
         if type(value) is dict:
-            named = self.named(value, found, 1)
+            named = self.named(value, found, [], 1)
         elif type(value) is list:
-            named = self.listed(value, found, 1)
-        return self.strings(named, lambda text: self.text(text, found, built_in, nested))
+            named = self.listed(value, found, [], 1)
+        return self.strings(named, lambda text: self.text(text, found, nested))
 
     def strings(self, value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
         """The value with every text in it changed, those of bytes included; the same object if none was."""
