@@ -19,16 +19,17 @@ PRIVATE = Redactor("privacy", people=["Ann Lee"], ip=True)
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     work()
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def _linear(work: Callable[[str], object], piece: str, size: int) -> bool:
-    """Whether twice the text takes about twice the time, at one of five tries: others use this machine too."""
+    """Whether twice the text takes about twice the time: the least of up to twelve tries, others use this machine too."""
     once, twice = piece * (size // len(piece)), piece * (2 * size // len(piece))
-    for _ in range(5):
-        short, long = _seconds(lambda: work(once)), _seconds(lambda: work(twice))
+    short = long = float("inf")
+    for _ in range(12):
+        short, long = min(short, _seconds(lambda: work(once))), min(long, _seconds(lambda: work(twice)))
         if long < 3.2 * short + 0.003:
             return True
     return False
