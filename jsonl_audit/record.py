@@ -173,10 +173,12 @@ def _counted(members: bytes, found: dict[str, int]) -> bytes:
         event = orjson.loads(b"{%b}" % members[1:])
         if "redacted" in event:
             before = event.pop("redacted")
-            if type(before) is dict and all(type(count) is int for count in before.values()):
+            if type(before) is dict and all(type(count) is int and 0 <= count < 2**53 for count in before.values()):
                 found = {**before, **{kind: count + before.get(kind, 0) for kind, count in found.items()}}
             else:
                 event["details"] = _with_details(event.get("details", {}), {"redacted": before})
+                if not values.faithful(event):  # it stands a level deeper there
+                    event = values.plain(event)
             members = b"," + orjson.dumps(event)[1:-1] if event else b""
     return members + b',"redacted":' + orjson.dumps(found)
 

@@ -213,7 +213,8 @@ def test_what_was_taken_out_is_counted_by_kind(disk: Disk) -> None:
 @pytest.mark.parametrize(
     ("own", "kept", "more"),
     [({"password": 2, "mine": 1}, None, 3), ({}, None, 1), ("yes", "yes", 1), ({"word": "two"}, {"word": "two"}, 1),
-     ({"password": True}, {"password": True}, 1), (None, None, 1)],
+     ({"password": True}, {"password": True}, 1), (None, None, 1), ({"password": -1}, {"password": -1}, 1),
+     ({"password": 2**64 - 1}, {"password": 2**64 - 1}, 1)],
 )  # fmt: skip
 def test_a_count_that_the_event_brings_goes_on_or_moves(disk: Disk, own: Any, kept: Any, more: int) -> None:
     with disk.open() as log:
@@ -222,6 +223,16 @@ def test_a_count_that_the_event_brings_goes_on_or_moves(disk: Disk, own: Any, ke
     assert record["redacted"]["password"] == more
     assert record.get("details", {}).get("redacted") == kept
     assert gone(disk.folder)
+
+
+def test_what_moves_under_details_stands_no_deeper_than_a_line_may_be_nested(disk: Disk) -> None:
+    own: Any = "bottom"
+    for _ in range(127):
+        own = [own]
+    with disk.open() as log:
+        log.append("t", redacted=own, password=WORD)
+        log.append("t", redacted=own, password=WORD, details="a text")
+    assert verify(disk.path).verdict == "intact"
 
 
 def test_a_record_that_goes_from_one_log_into_another_stays_as_it_is(tmp_path: Path) -> None:
