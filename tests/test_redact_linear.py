@@ -25,7 +25,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _linear(work: Callable[[str], object], piece: str, size: int) -> bool:
-    """Whether twice the text takes about twice the time: the least of up to twelve tries, others use this machine too."""
+    """Whether twice the text takes about twice the time, at the least of up to twelve tries: others work here too."""
     once, twice = piece * (size // len(piece)), piece * (2 * size // len(piece))
     short = long = float("inf")
     for _ in range(12):
