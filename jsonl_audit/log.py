@@ -210,8 +210,8 @@ class AuditLog:
         except OPERATIONAL as error:
             return policy.after(error, [[body]])[0]
 
-    log = append
-    """An alias of :meth:`append`."""
+    log = write = append
+    """Aliases of :meth:`append`."""
 
     def append_many(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> list[Receipt]:
         """Commits all of the events in one write and one sync, or none of them: also for readers, also after a crash.

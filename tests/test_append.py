@@ -59,6 +59,7 @@ def test_a_receipt_says_what_lies_on_the_disk(disk: Disk) -> None:
         receipts = [log.append({"type": "a.b", "n": n}) for n in range(3)]
         receipts.append(log.append("a.b", n=3))
         receipts.append(log.log({"n": 4}, type="a.c"))
+        assert log.write == log.log == log.append
         receipts += log.append_many([{"n": 5}, {"n": 6, "id": "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"}])
         assert (log.last_seq, log.head) == (receipts[-1].seq, receipts[-1].hash)
     found = chain(disk).events

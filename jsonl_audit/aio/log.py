@@ -183,8 +183,8 @@ class AsyncAuditLog:
             return self._alone(tickets, body)
         return self._one(tickets, body)
 
-    log = append
-    """An alias of :meth:`append`."""
+    log = write = append
+    """Aliases of :meth:`append`."""
 
     def append_many(self, events: Iterable[Mapping[str, Any] | AuditEvent]) -> Coroutine[Any, Any, list[Receipt]]:
         """As :meth:`AuditLog.append_many`: all of the events or none of them."""
