@@ -36,7 +36,7 @@ def _all_rules(text: str) -> list[tuple[Any, ...]]:
 
 def _suspicious(text: str) -> bool:
     encoded = orjson.dumps({"text": text})
-    return suspicious(encoded, encoded.lower())
+    return suspicious(encoded)
 
 
 def _strings(value: Any) -> list[str]:

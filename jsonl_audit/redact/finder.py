@@ -109,7 +109,7 @@ def _regions(text: str) -> list[tuple[int, int]]:
         except TypeError:  # lone surrogates: looked through anyway
             hot = True
         else:
-            hot = suspicious(encoded, encoded.lower())
+            hot = suspicious(encoded)
         if hot:
             begin, end = max(0, start - _MARGIN), min(size, start + _BLOCK + _MARGIN)
             if regions and begin <= regions[-1][1]:

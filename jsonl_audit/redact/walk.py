@@ -252,7 +252,7 @@ class Walk:
                 encoded = orjson.dumps(fresh)
             except TypeError:  # lone surrogates: looked through one by one
                 return True
-            if not suspicious(encoded, encoded.lower()):
+            if not suspicious(encoded):
                 self._remember(fresh)
                 return False
         return True
