@@ -297,6 +297,22 @@ def test_the_owner_approves_a_device_and_revokes_it_and_then_its_sessions_are_ov
     assert phone.connect()["status"] == 403
 
 
+def test_a_device_that_is_revoked_while_its_approval_is_recorded_stays_outside(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tablet = served.device("tablet")
+    record = served.gateway.record
+
+    async def revoking(event: Any) -> str:
+        served.gateway.access.devices[tablet.device].state = "revoked"
+        return await record(event)
+
+    monkeypatch.setattr(served.gateway, "record", revoking)
+    assert served.owner.ask(f"POST /devices/{tablet.device}/approve", role="viewer")["status"] == 409
+    monkeypatch.undo()
+    assert tablet.connect()["status"] == 403
+
+
 def test_a_role_has_its_rights_and_no_others(served: Served) -> None:
     phone = served.device("phone", "viewer")
     served.told()
@@ -493,6 +509,10 @@ def test_what_means_nothing_here_is_answered_and_not_recorded(served: Served) ->
     assert ask("POST /pair", b"no json")["status"] == 400
     assert ask("POST /pair", [1])["status"] == 400
     assert ask("POST /exec", argv="date")["status"] == 400
+    assert ask("POST /exec", argv=["echo", "a\0b"])["status"] == 400
+    assert ask("POST /exec", argv=["echo", "\ud83d"])["status"] == 400
+    assert ask("POST /connect", device="owner", nonce="\ud83d", time="1", proof="x")["status"] == 400
+    assert ask("POST /pair", b"[" * 60_000)["status"] == 400
     assert ask("POST /pair", b"x" * 100_000)["status"] == 413
     assert ask("POST /devices/none/approve", role="viewer")["status"] == 404
     assert served.told() == []

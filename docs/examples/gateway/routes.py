@@ -84,6 +84,8 @@ async def approve_device(gateway: Gateway, call: Call) -> Reply:
     if role not in ROLES or device.state != "pending":
         raise BadRequestError(409, "no such role" if role not in ROLES else f"the device is {device.state}")
     await gateway.record(events.device_approved(target=device.target, details={"role": role}))
+    if device.state != "pending":  # rejected or revoked while this was recorded
+        raise BadRequestError(409, f"the device is {device.state}")
     device.role, device.state = role, "approved"
     return Reply(200, {"device": device.id, "state": device.state})
 

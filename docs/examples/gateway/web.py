@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -86,20 +87,25 @@ class Request:
         """A member of the JSON object that the body is; None where there is none. Raises BadRequestError."""
         try:
             found = json.loads(self.body or b"{}")
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or thousands of brackets
             raise BadRequestError(400, "the body is no JSON") from None
         return found.get(name) if isinstance(found, dict) else None
 
     def texts(self, *names: str) -> list[str]:
         """Members that are texts. Raises BadRequestError where one is not."""
         values = [self.member(name) for name in names]
-        if not all(isinstance(value, str) for value in values):
+        if not all(map(_is_text, values)):
             raise BadRequestError(400, f"needed, as texts: {', '.join(names)}")
         return values
 
     def words(self, name: str) -> list[str]:
         """A member that is a list of texts, and not empty. Raises BadRequestError."""
         value = self.member(name)
-        if not isinstance(value, list) or not value or not all(isinstance(word, str) for word in value):
+        if not isinstance(value, list) or not value or not all(map(_is_text, value)):
             raise BadRequestError(400, f"needed, as a list of texts: {name}")
         return value
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text that everything can be done with: no NUL, and no half of a character."""
+    return isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
