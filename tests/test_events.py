@@ -604,6 +604,8 @@ def test_a_type_may_be_a_member_of_an_enumeration_that_is_no_text(tmp_path: Path
         log.append({"type": _Kind.CALL, "details": {"tool": "x"}})
         [found] = log.tail()
     assert (found["type"], found["schema"], found["task"]) == ("tool.call", 2, "unknown")
+    made = AuditEvent.of({"type": _Kind.CALL, "tool": "x"})
+    assert (type(made.type), made.category, made) == (str, "tool", AuditEvent.of({"type": "tool.call", "tool": "x"}))
 
 
 class _Failing(dict[str, Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ def is_level(value: Any) -> bool:
 def settle(event: AuditEvent) -> None:
     """Makes the fields of a new event what they should be, or raises InvalidEventError."""
     kind: Any = event.type
+    if isinstance(kind, (str, enum.Enum)) and type(kind) is not str:
+        kind = identifier(kind)
+        _set(event, "type", kind)
     if not isinstance(kind, str) or record.TYPE.fullmatch(kind) is None:
         raise _wrong(event, "type", "up to 128 letters, digits, '_', '.', ':' and '-'", kind)
     if not isinstance(event.details, Mapping):
@@ -194,7 +198,10 @@ def fields_of(event: Any) -> dict[str, Any]:
         raise InvalidEventError(f"an event is a mapping, not {kind_of(event)}", expected="a mapping", actual=event)
     from jsonl_audit.events.versions import upgraded
 
-    members = dict(upgraded(event if type(event) is dict else record.members_of(event)))
+    own = event if type(event) is dict else record.members_of(event)
+    if isinstance(given := own.get("type"), (str, enum.Enum)) and type(given) is not str:
+        own = {**own, "type": identifier(given) or given}
+    members = dict(upgraded(own))
     fields: dict[str, Any] = {"type": members.pop("type", None) or "custom"}
     for name in ("id", "category", "action"):
         if isinstance(members.get(name), str):
