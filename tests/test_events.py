@@ -6,6 +6,7 @@ import ast
 import copy
 import dataclasses
 import enum
+import inspect
 import ipaddress
 import os
 import pickle
@@ -480,7 +481,9 @@ def test_the_names_of_the_catalogue_and_of_the_engine_are_taken() -> None:
     [{"name": "no type"}, {"name": ""}, {"level": "loud"}, {"retention": "ever"}, {"version": 0}, {"version": 2},
      {"version": 2, "upgrades": {2: dict}}, {"upgrades": {1: dict}}, {"required": {"a": "nothing"}},
      {"required": {"a": b"x"}}, {"required": {"a": str}, "optional": {"a": str}},
-     {"optional": {"a": "string|nothing"}}],
+     {"optional": {"a": "string|nothing"}}, {"required": {1: str}}, {"outcome": "fine"}, {"outcome": 5},
+     {"outcome": events.OutcomeOf("a", {1: "fine"})}, {"needs": ("nothing",)}, {"needs": "task"}, {"hashed": ("a",)},
+     {"hashed": (events.Hashed("a", "ab"),)}, {"version": 2, "upgrades": {1: None}}],  # type: ignore[arg-type]
     ids=str,
 )  # fmt: skip
 def test_a_type_that_makes_no_sense_is_refused(members: dict[str, Any]) -> None:
@@ -656,3 +659,10 @@ def test_what_type_checkers_are_told_has_every_field() -> None:
     [told] = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     named = [each.arg for each in (*told.args.args, *told.args.kwonlyargs)]
     assert named == ["self", *(each.name for each in dataclasses.fields(AuditEvent) if each.init)]
+
+
+def test_a_detail_may_have_a_name_that_python_keeps_for_itself() -> None:
+    sent = events.register(events.EventType("acme.sent", required={"from": str, "user-agent": str}))
+    assert events.acme_sent is not None
+    assert sent(**{"from": "a", "user-agent": "b"}).details == {"from": "a", "user-agent": "b"}
+    assert not {"from", "user-agent"} & set(inspect.signature(sent).parameters)

@@ -147,6 +147,7 @@ def signature_of(kind: EventType) -> inspect.Signature:
         [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if needed else None)
             for name, needed in parameters_of(kind).items()
+            if name.isidentifier() and not keyword.iskeyword(name)  # `from` goes by **{"from": …}
         ]
     )
 

@@ -10,12 +10,18 @@ from typing import Any
 from jsonl_audit import record
 from jsonl_audit.errors import ReservedTypeError
 from jsonl_audit.events.details import Detail, detail_of
-from jsonl_audit.events.model import LEVELS, AuditEvent
+from jsonl_audit.events.model import LEVELS, OUTCOMES, AuditEvent
+from jsonl_audit.spelling import FIELDS
 
 __all__ = ["RETENTIONS", "EventType", "Hashed", "OutcomeOf", "Upgrade"]
 
 RETENTIONS = ("default", "security", "system")
 """The classes of retention: how long each is kept is a setting of whoever runs the log."""
+_MEANT = {
+    "needs": f"needs is a tuple of fields: {', '.join(FIELDS)}",
+    "hashed": "hashed is a tuple of Hashed(name, (names, …))",
+    "upgrades": "upgrades are functions from record to record",
+}
 Upgrade = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
@@ -102,9 +108,30 @@ class EventType:
             )
         for place in ("required", "optional"):
             object.__setattr__(self, place, {key: detail_of(kind) for key, kind in getattr(self, place).items()})
+        self._check_members()
         both = sorted(set(self.required) & set(self.optional))
         if both:
             raise ValueError(f"{self.name}: {both[0]} is both required and optional")
+
+    def _check_members(self) -> None:
+        """Raises ValueError for what would only be found out when the first event comes."""
+        names: Mapping[Any, Any] = self.details
+        odd = [name for name in names if not isinstance(name, str)]
+        if odd:
+            raise ValueError(f"{self.name}: the name of a detail is a text, not {odd[0]!r:.60}")
+        outcome: Any = self.outcome
+        words = (*outcome.words.values(), outcome.otherwise) if isinstance(outcome, OutcomeOf) else (outcome,)
+        odd = [word for word in words if word is not None and word not in OUTCOMES]
+        if odd:
+            raise ValueError(f"{self.name}: an outcome is one of {', '.join(OUTCOMES)}, not {odd[0]!r:.60}")
+        checks: tuple[tuple[str, Any, Callable[[Any], bool]], ...] = (
+            ("needs", self.needs, lambda name: name in FIELDS),
+            ("hashed", self.hashed, lambda each: isinstance(each, Hashed) and isinstance(each.of, tuple)),
+            ("upgrades", tuple(self.upgrades.values()), callable),
+        )
+        for what, given, fits in checks:
+            if not isinstance(given, tuple) or not all(map(fits, given)):
+                raise ValueError(f"{self.name}: {_MEANT[what]}, not {given!r:.60}")
 
     @property
     def category(self) -> str:
