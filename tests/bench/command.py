@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from . import appending, dropin, processes, reading, sharing, table, verifying, waiting
+from . import appending, dropin, processes, reading, redacting, sharing, table, verifying, waiting
 from .events import Events
 from .measure import Result, UnavailableError, say
 from .setting import Setting, machine
@@ -28,6 +28,8 @@ ROWS: dict[str, Callable[[Setting], Iterable[Result]]] = {
     "append-async": dropin.append_async,
     "append-processes": sharing.append_processes,
     "append-handler": dropin.append_handler,
+    "append-redacted": redacting.append_redacted,
+    "redact": redacting.redact,
     "verify": verifying.verify_sealed,
     "verify-full": verifying.verify_full,
     "tail": reading.tail,

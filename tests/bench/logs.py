@@ -79,7 +79,7 @@ def with_long_line(folder: Path, log: Log, size: int, *, ended: bool) -> Log:
 def _make(path: Path, events: Events, size: int) -> dict[str, int]:
     needle_seq = done = number = 0
     small = max(size // 10, 2**20)
-    with AuditLog(path, fsync="never", max_bytes=min(SEGMENT, small)) as log:
+    with AuditLog(path, fsync="never", max_bytes=min(SEGMENT, small), redact=None) as log:
         last = int(ACTIVE * events.mean) if size > 20_000_000 else size // 20
         batch = min(BATCH, max(size // 10_000, 10))
         while done < size - last:
