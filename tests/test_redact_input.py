@@ -6,12 +6,16 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from jsonl_audit.redact import Place, Redactor, redactor_of
+from jsonl_audit.redact.names import TELLING
+from jsonl_audit.redact.personal import PERSONAL
+from jsonl_audit.redact.tokens import TOKENS
 
 OURS = Redactor()
 AWS = "AK" + "IA" + "QWERTYUIOPASDFGH"
@@ -462,3 +466,9 @@ def test_threads_share_one() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_every_kind_stands_in_the_reference() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "reference" / "redaction.md").read_text("utf-8")
+    kinds = {*TELLING, *PERSONAL, *(token.kind for token in TOKENS), "private-key", "high-entropy", "too-deep", "ip"}
+    assert {kind for kind in kinds if f"`{kind}`" not in page} == set()

@@ -157,12 +157,12 @@ class Redactor:
         >>> found
         {'api-key': 1, 'url-password': 1}
         """
-        before = dict(found)
+        before = found.copy() if found else None
         try:
             looked = self._looked(event, found)
         except RecursionError:
             found.clear()
-            found.update(before)
+            found.update(before or {})
             looked = self._shallow(event, found)
         if looked is not event and "type" in event and looked.get("type") != event["type"]:
             looked = {**looked, "type": event["type"]}

@@ -253,7 +253,7 @@ class Walk:
             except TypeError:  # lone surrogates: looked through one by one
                 return True
             if not suspicious(encoded):
-                self._remember(fresh)
+                self._remember(fresh, short=len(encoded) <= SHORT)
                 return False
         return True
 
@@ -266,11 +266,12 @@ class Walk:
             self._remember((text,))
         return made
 
-    def _remember(self, texts: Iterable[str]) -> None:
+    def _remember(self, texts: Iterable[str], *, short: bool = False) -> None:
+        """Keeps texts in mind that are known to hold nothing; `short` says that all of them are."""
         innocent = self._innocent
         if len(innocent) >= MANY:
             innocent.clear()
-        innocent.update(text for text in texts if len(text) <= SHORT)
+        innocent.update(texts if short else [text for text in texts if len(text) <= SHORT])
 
     def text(self, text: str, found: Found, nested: int = 0) -> str:
         """One text: as what it says, if it is JSON, else as it is written."""

@@ -30,7 +30,8 @@ def test_the_smallest_run_measures_every_row_and_writes_it_as_json(tmp_path: Pat
     rows = said["rows"]
     assert {row["row"] for row in rows} == {
         "append", "append-many", "append-sync", "append-threads", "append-async", "append-processes",
-        "append-handler", "verify", "verify-full", "tail", "seek", "rare", "memory", "memory-line", "startup", "p99",
+        "append-handler", "append-redacted", "redact", "verify", "verify-full",
+        "tail", "seek", "rare", "memory", "memory-line", "startup", "p99",
     }  # fmt: skip
     for row in rows:
         assert row["value"] is None or row["value"] > 0, row
