@@ -16,7 +16,8 @@
 | parent | `parent` `parentId` `parent_id` | the record |
 | schema | `schema` `schemaVersion` `schema_version` | the record |
 
-Where an object stands there, its `id` and `name` count; of an actor also `user` `device` `connection` `agent`, each
+Whoever acted is also found as the user, device, connection or agent that the record itself names. Where an object
+stands there, its `id` and `name` count; of an actor also `user` `device` `connection` `agent`, each
 spelled `userId` or `user_id` as well, of an outcome `result` and `status`. Where a list stands there, each of its
 items counts.
 """
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ACTING", "FIELDS", "FILTERED", "Field", "twins"]
+__all__ = ["ACTING", "FIELDS", "FILTERED", "OF_ACTOR", "Field", "twins"]
 
 
 class Field(NamedTuple):
@@ -72,7 +73,9 @@ FIELDS: dict[str, Field] = {
 """Every field that has more than one place or more than one name."""
 FILTERED = ("actor", "user", "profile", "outcome", "level", "task", "session", "correlation", "component", "tool")
 """Those that are filters of the readers."""
-ACTING = frozenset(name for word in ("actor", "user", "device", "connection", "agent") for name in FIELDS[word].members)
+OF_ACTOR = tuple(name for word in ("user", "device", "connection", "agent") for name in FIELDS[word].members)
+"""Members of a record itself that are identifiers of its actor."""
+ACTING = frozenset((*FIELDS["actor"].members, *OF_ACTOR))
 """Members of a record of which each says who acted."""
 
 

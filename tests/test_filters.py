@@ -89,6 +89,13 @@ def test_an_actor_is_found_by_any_of_its_identifiers(actor: Any) -> None:
     assert not fits({"type": "x", "actor": actor}, actor="u2")
 
 
+@pytest.mark.parametrize("member", ["user", "userId", "user_id", "userName", "deviceId", "agent_id", "connection"])
+def test_an_actor_is_found_by_identifiers_that_the_record_itself_names(member: str) -> None:
+    assert fits({"type": "x", member: "u1"}, actor="u1")
+    assert fits({"type": "x", "actor": "u2", member: {"id": "u1"}}, actor="u1")
+    assert not fits({"type": "x", "details": {member: "u1"}}, actor="u1")
+
+
 def test_what_is_no_identifier_of_the_actor_does_not_make_it_fit() -> None:
     assert not fits({"type": "x", "actor": {"id": "u2", "role": "u1", "ip": "u1"}, "details": {"id": "u1"}}, actor="u1")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonl_audit.cli.visible import compact, human_size
 from jsonl_audit.reader import fields
+from jsonl_audit.spelling import OF_ACTOR
 
 __all__ = ["ENGINE", "at_path", "level", "outcome", "rest", "target", "when", "who"]
 
@@ -34,6 +35,8 @@ def who(record: dict[str, Any], *, brief: bool = False) -> str:
 
     >>> who({"actor": {"role": "admin", "deviceId": "d-1"}}), who({"actor": {"type": "agent", "name": "x"}}), who({})
     ('d-1 (admin)', 'x', '')
+    >>> who({"deviceId": "d-1"})
+    'd-1'
     """
     name = _identifier(record) or _member(record.get("actor"), "type")
     role = "" if brief and name else _member(record.get("actor"), "role")
@@ -109,10 +112,12 @@ def rest(record: dict[str, Any]) -> str:
         words.append(("details", details))
     for name in ("actor", "target", "outcome"):
         words += [(f"{name}.{member}", value) for member, value in _beside(name, record)]
+    actor = _identifier(record)
     words += [
         (name, _sum(value) if name == "redacted" else value)
         for name, value in record.items()
         if name not in _SHOWN and name != "schema" and value is not None and value != "unknown"
+        if name not in OF_ACTOR or compact(value) != actor
     ]
     return " ".join(_word(name, _shortly(value)) for name, value in words)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jsonl_audit.spelling import FIELDS, FILTERED
+from jsonl_audit.spelling import FIELDS, FILTERED, OF_ACTOR
 
 __all__ = ["NAMES", "at_path", "values_of"]
 
+_OF_ACTOR = frozenset(OF_ACTOR)
 NAMES = FILTERED
 """The filters that look for a value in a field of their own."""
 
@@ -20,6 +21,8 @@ def values_of(field: str, record: dict[str, Any]) -> Iterator[Any]:
     [7, 'bash']
     >>> [*values_of("actor", {"actor": {"deviceId": "d1", "role": "admin"}})]
     ['d1']
+    >>> [*values_of("actor", {"deviceId": "d1", "role": "admin"})]
+    ['d1']
     """
     members, objects, inner = FIELDS[field]
     for name in objects:
@@ -28,6 +31,10 @@ def values_of(field: str, record: dict[str, Any]) -> Iterator[Any]:
             for member in members:
                 if member in holder:
                     yield from _plain(holder[member], inner)
+    if field == "actor" and not _OF_ACTOR.isdisjoint(record):
+        for member in OF_ACTOR:
+            if member in record:
+                yield from _plain(record[member], inner)
 
 
 def _plain(value: Any, inner: tuple[str, ...]) -> Iterator[Any]:
