@@ -24,6 +24,7 @@ items counts.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 __all__ = ["ACTING", "FIELDS", "FILTERED", "OF_ACTOR", "Field", "twins"]
@@ -79,6 +80,7 @@ ACTING = frozenset((*FIELDS["actor"].members, *OF_ACTOR))
 """Members of a record of which each says who acted."""
 
 
+@functools.cache
 def twins(name: str) -> tuple[str, ...]:
     """The other spellings of a name: with a hump for each underscore, or an underscore for each hump.
 

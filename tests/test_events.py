@@ -666,3 +666,21 @@ def test_a_detail_may_have_a_name_that_python_keeps_for_itself() -> None:
     assert events.acme_sent is not None
     assert sent(**{"from": "a", "user-agent": "b"}).details == {"from": "a", "user-agent": "b"}
     assert not {"from", "user-agent"} & set(inspect.signature(sent).parameters)
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome"),
+    [({"type": "exec.denied"}, "denied"), ({"type": "permission.decision", "details": {"decision": "deny"}}, "denied"),
+     ({"type": "command.run", "exitCode": 0}, "success"), ({"type": "exec.denied", "success": False}, "failure"),
+     ({"type": "tool.call"}, "unknown")],
+)  # fmt: skip
+def test_an_event_that_does_not_say_how_it_ended_ended_as_its_type_says(event: dict[str, Any], outcome: str) -> None:
+    assert AuditEvent.of(event).outcome == outcome
+    assert prepared(event, "warn", lambda _: None)["outcome"] == outcome
+
+
+@pytest.mark.parametrize("given", [{"level": "WARN"}, {"severity": "Warn"}, {"details": {"level": "WARN"}}])
+def test_a_level_is_told_in_lower_case(given: dict[str, Any]) -> None:
+    event = AuditEvent.of({"type": "acme.done", **given})
+    assert event.level == "warn"
+    assert AuditEvent.of(event.to_dict()) == event

@@ -63,7 +63,7 @@ def test_what_was_written_before_there_was_a_catalogue_is_made_whole_as_an_event
     found = [AuditEvent.of(record) for record in query(stored("schema-1"))]
     said = [(each.type, each.actor and (each.actor.id or each.actor.user), each.task, each.outcome) for each in found]
     assert said == [
-        ("auth.connect.success", None, "unknown", "unknown"),
+        ("auth.connect.success", None, "unknown", "success"),
         ("exec.requested", "u1", "unknown", "unknown"),
         ("exec.completed", "u1", "t-1", "success"),
         ("tool.execute", "u1", "unknown", "failure"),

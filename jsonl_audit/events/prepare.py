@@ -17,10 +17,10 @@ from jsonl_audit.errors import InvalidEventError
 from jsonl_audit.events import registry
 from jsonl_audit.events.details import QUICK, fits, kind_of
 from jsonl_audit.events.hashed import without_texts
-from jsonl_audit.events.kinds import EventType, OutcomeOf
+from jsonl_audit.events.kinds import EventType
 from jsonl_audit.events.parties import Actor, Target, identifier
 from jsonl_audit.events.reading import ANY_LEVEL, LEVELS, OUTCOMES, is_level
-from jsonl_audit.events.upgrades import has, has_actor, outcome_of_success
+from jsonl_audit.events.upgrades import has, has_actor, outcome_of
 from jsonl_audit.forms import shown
 from jsonl_audit.process import this_process
 from jsonl_audit.spelling import ACTING, FIELDS, FILTERED, twins
@@ -134,9 +134,6 @@ def compiled(kind: EventType) -> _Rule:
                 checks[each] = (None if detail.words else QUICK.get(detail.kind), fit, expected)
         if name in kind.required:
             required.append((name, (spelled[1:], elsewhere(name), fit, expected)))
-    source = kind.outcome if isinstance(kind.outcome, OutcomeOf) else None
-    told = kind.outcome if isinstance(kind.outcome, str) else None
-    sources = spellings(source.detail) if source else ()
     hashed = frozenset(name for each in kind.hashed for name in each.of)
     hashed_above = hashed | {"metadata"}
     type_name, usual_level, version, needs = kind.name, kind.level, kind.version, kind.needs
@@ -187,7 +184,7 @@ def compiled(kind: EventType) -> _Rule:
             added["task"] = "unknown"
         if outcome is None:
             if not other or not has("outcome", event):
-                outcome = _outcome(event, details, source, sources) or told
+                outcome = outcome_of(event, kind.outcome)
                 if outcome is None:
                     _wrong(type_name, strict, say, "outcome", _or(OUTCOMES), None, "")
                 added["outcome"] = outcome or "unknown"
@@ -214,18 +211,6 @@ def _hashed(kind: EventType, event: dict[Any, Any], details: dict[Any, Any]) -> 
             event = {**event, name: made}
             details = made if there is details else details
     return event, details
-
-
-def _outcome(
-    event: dict[Any, Any], details: dict[Any, Any], source: OutcomeOf | None, sources: tuple[str, ...]
-) -> str | None:
-    """The outcome that follows from what else the event says."""
-    if source is not None:
-        for holder in (details, event):
-            for name in sources:
-                if holder.get(name) is not None:
-                    return source(holder[name])
-    return outcome_of_success(event)
 
 
 def _is_version(value: Any, newest: int) -> bool:

@@ -82,8 +82,10 @@ def settle(event: AuditEvent) -> None:
         raise _wrong(event, "outcome", "a word such as 'success', or a boolean", event.outcome)
     elif event.outcome is not None:
         _set(event, "outcome", str(identifier(event.outcome)))
-    if event.level is not None and not is_level(event.level):
-        raise _wrong(event, "level", f"one of {', '.join(LEVELS)}", event.level)
+    if event.level is not None:
+        if not is_level(event.level):
+            raise _wrong(event, "level", f"one of {', '.join(LEVELS)}", event.level)
+        _set(event, "level", event.level.lower())
     follows = []
     for name in _DETAILED:
         if getattr(event, name) is None:
@@ -160,8 +162,8 @@ def _plain(name: str, value: Any) -> str | int | None:
         found = next((each for each in inner if each is not None), None)
     else:
         found = identifier(value)
-    if name == "level" and not is_level(found):
-        return None
+    if name == "level":
+        return str(found).lower() if is_level(found) else None
     return found if name in _WORDS or isinstance(found, str) else None
 
 

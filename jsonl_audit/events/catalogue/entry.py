@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from jsonl_audit.events.details import Detail
@@ -16,7 +17,8 @@ VERSION = 2
 
 def entry(name: str, description: str, **more: Any) -> EventType:
     """An entry of the catalogue."""
-    return EventType(name, description, version=VERSION, upgrades={1: made_whole}, **more)
+    upgrade = functools.partial(made_whole, outcome=more.get("outcome"))
+    return EventType(name, description, version=VERSION, upgrades={1: upgrade}, **more)
 
 
 def text(meaning: str, example: str) -> Detail:
