@@ -12,7 +12,7 @@ __all__ = ["TELLING", "Names", "joined", "words"]
 
 TELLING: Mapping[str, tuple[str, ...]] = {
     "password": (
-        "password", "passwd", "pwd", "passphrase", "passcode", "pass phrase", "pass code", "pass word", "db pass",
+        "password", "passwd", "pwd", "pw", "psw", "passphrase", "passcode", "pass phrase", "pass code", "pass word", "db pass",
         "user pass", "admin pass", "root pass", "smtp pass", "ssh pass", "redis pass", "mysql pass", "pg pass", "passw",
         "contrasena", "passwort", "kennwort",
         "mot de passe", "senha", "parola", "wachtwoord",
@@ -143,6 +143,7 @@ def _phrases(kinds: Iterable[tuple[str, str]]) -> dict[str, str]:
 _BUILT_IN = _phrases((phrase, kind) for kind, phrases in TELLING.items() for phrase in phrases)
 _WEAKLY = frozenset(_phrases((word, "secret") for word in _WEAK))
 _LONGEST = 5
+_LONG = 256
 _MANY = 4096
 """So many names are remembered; who uses identifiers as names would otherwise fill the memory."""
 
@@ -174,7 +175,9 @@ class Names:
             return None
         kind = self.kinds.get(name)
         if kind is None:
-            kind = self._judged(name[:256])
+            if len(name) > _LONG:  # its beginning and its end tell, and no attacker fills the memory with such
+                return self._judged(f"{name[:_LONG]} {name[-_LONG:]}")
+            kind = self._judged(name)
             if len(self.silent) + len(self.kinds) > _MANY:
                 self.silent.clear()
                 self.kinds.clear()

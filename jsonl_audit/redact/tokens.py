@@ -29,7 +29,7 @@ class Token(NamedTuple):
     """Whose it is, in words, for the documentation."""
 
 
-_ESCAPED = r"(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u00[0-9a-fA-F]{2})"
+_ESCAPED = r"(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})"
 """Behind an escape, whose last letter is none of a word: in a text within a text, or a URL within a URL."""
 _START = rf"(?:(?<![A-Za-z0-9])|{_ESCAPED})"
 _RUN = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"

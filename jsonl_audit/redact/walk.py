@@ -33,10 +33,17 @@ DEEP = 200
 MANY, SHORT = 8192, 512
 """So many texts in which nothing was found are known at once, none of them with more characters than that."""
 
+NESTED = 8
+"""How many times JSON in a string of JSON is read; a text that goes on is redacted whole."""
+
 _INSIDE = frozenset((dict, list, tuple))
 _NEVER = (numbers.Number, datetime.date, datetime.time, datetime.timedelta, type(None))
-_PAIR = frozenset(("value", "Value"))
-_PAIRED_WITH = ("name", "key", "header", "Name", "Key")
+_PAIR = frozenset(
+    ("value", "Value", "val", "old", "new", "old_value", "new_value", "oldValue", "newValue", "previous")
+)
+_PAIRED_WITH = (
+    "name", "key", "header", "Name", "Key", "setting", "field", "parameter", "param", "property", "option", "variable",
+)  # fmt: skip
 _OPEN = "credential"
 _PAIRED = ("authorization", "cookie", "api-key")
 """Names of headers, which stand in a list with their values."""
@@ -129,19 +136,15 @@ class Walk:
                 if flag is not None:
                     made: Any = item if item[:1] == "-" else self._under(flag, item, found)
                     flag = None
-                elif item[:1] == "-" and "=" not in item and len(item) < 64:
-                    flag = self._names.kind(item)
-                    continue
-                elif number == 0 and len(items) == 2 and type(items[1]) in (str, bytes) and len(item) < 64:
-                    flag = self._names.kind(item)
-                    if flag not in _PAIRED or self._is_name(items[1]):
-                        flag = None  # a list of names
-                    continue
                 else:
+                    flag = self._flag(item, number, items)
                     continue
             elif kind is dict or kind is list or kind is tuple:
                 if depth >= DEEP:
                     made = self._marked("too-deep", item, found) if item else item
+                elif kind is dict and len(item) == 1 and (word := _word(item)) is not None:
+                    made = self.named(item, found, fresh) if flag is None else self._under(flag, item, found)
+                    flag = self._flag(word, number, items) if flag is None and made is item else None
                 elif kind is dict:
                     made = self.named(item, found, fresh, depth + 1)
                 else:
@@ -155,9 +158,18 @@ class Walk:
                 result[number] = made
         return result
 
-    def _is_name(self, item: Any) -> bool:
-        """Whether an item is a telling name itself: then the list is one of names, no pair."""
-        return type(item) is str and self._names.kind(item) is not None
+    def _flag(self, word: str, number: int, items: Any) -> str | None:
+        """What kind of secret the next item is, by the word before it: an option, or the name of a header."""
+        if len(word) >= 64 or not word:
+            return None
+        if word[0] == "-":
+            return None if "=" in word else self._names.kind(word)
+        if number == 0 and len(items) == 2:
+            kind = self._names.kind(word)
+            other = items[1] if type(items[1]) is str else _word(items[1])
+            if kind in _PAIRED and other is not None and self._names.kind(other) is None:  # else a list of names
+                return kind
+        return None
 
     def _telling(self, members: dict[str, Any], found: Found, *, top: bool) -> dict[str, Any]:
         """The members with each telling name's value redacted, and each name that holds a secret itself."""
@@ -206,11 +218,8 @@ class Walk:
             return members
         if self._binary:
             return {"$bytes": self._marked("binary", told, found)}
-        try:
-            text = base64.b64decode(told).decode("utf-8", "replace")
-        except ValueError:  # not the form of bytes, but an object of the caller's that looks like it
-            return members
-        hits = self._finder.hits(text)
+        text = _word(members)
+        hits = self._finder.hits(text) if text else None
         return {"$bytes": self._marked(hits[0].kind, told, found)} if hits else members
 
     def _of_pair(self, members: dict[str, Any]) -> str | None:
@@ -278,11 +287,13 @@ class Walk:
         if self._long is not None and len(text) > self._long:
             found["text"] = found.get("text", 0) + 1
             return self._marking.of(f"text-{len(text)}", text)
-        if nested < 8 and '"' in text and text.lstrip(" \t\r\n")[:1] in ("{", "["):
+        if '"' in text and text.lstrip(" \t\r\n")[:1] in ("{", "["):
             try:
                 value = json.loads(text, object_pairs_hook=_once)
             except (ValueError, RecursionError):
                 value = None
+            if value is not None and nested >= NESTED:
+                return self._marked("too-deep", text, found)
             if value is not None and not _deeper(value, 100):
                 own: Found = {}
                 made = self._whole(value, own, nested + 1)
@@ -323,6 +334,17 @@ class Walk:
                     result[number] = made
             return result
         return value
+
+
+def _word(item: Any) -> str | None:
+    """What bytes say, in the form that a record has for them; None for anything else."""
+    told = item.get("$bytes") if type(item) is dict else None
+    if type(told) is not str:
+        return None
+    try:
+        return base64.b64decode(told).decode("utf-8", "replace")
+    except ValueError:  # an object of the caller's that looks like it
+        return None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""Secrets that hide: behind escapes, in names without end, in JSON within JSON, as bytes, in the form of a marker."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from jsonl_audit import record
+from jsonl_audit.redact import Redactor
+
+OURS = Redactor()
+AWS = "AK" + "IA" + "Q7XWERTYUIOPLKJH"
+GITLAB = "gl" + "pat-" + "abcdefghij0123456789"
+OPEN = "open-sesame"
+
+
+def _written(details: Any, ours: Redactor = OURS) -> bytes:
+    """The members of the line that an event becomes, and the same by the slow way."""
+    body = record.encode({"type": "t", "details": details}, 2**24, ours)
+    plain = record.encode({"type": "t", "details": details}, 2**24)
+    again = json.dumps(ours.value(json.loads(b"{%b}" % plain.members[1:]), {}))
+    assert json.loads(b"{%b}" % body.members[1:])["details"] == json.loads(again)["details"]
+    return body.members
+
+
+@pytest.mark.parametrize(
+    "details",
+    [{"m": f"\ud800{AWS}"}, {f"\ud800{AWS}": 1}, {"m": f"said \\u5bc6{AWS}"}, {"m": f"\\u5bc6\\u7801password={OPEN}"}],
+    ids=["a lone surrogate", "one in a name", "JSON in part", "a name in such"],
+)
+def test_an_escape_of_any_character_is_a_border(details: Any) -> None:
+    text = _written(details)
+    assert AWS.encode() not in text
+    assert OPEN.encode() not in text
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + "_password", "password_" + "x " * 300, "x " * 5000 + "password"], ids=len)
+def test_a_long_name_tells_by_its_beginning_and_its_end(name: str) -> None:
+    assert OPEN.encode() not in _written({name: OPEN})
+
+
+def test_names_without_number_and_length_take_no_memory() -> None:
+    ours = Redactor()
+    tracemalloc.start()
+    for number in range(300):
+        ours.event({"type": "t", f"{number:05}" + "x" * 50_000: 1}, {})
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 2_000_000
+
+
+def test_json_in_json_without_end_is_redacted_whole() -> None:
+    text = json.dumps({"password": OPEN})
+    for _ in range(13):
+        text = json.dumps({"a": text})
+    assert OPEN.encode() not in _written({"m": text})
+    assert "too-deep" in OURS.value(text, {})
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"headers": [[b"x-api-key", OPEN.encode()]]},
+        {"headers": [(b"cookie", b"sid=" + OPEN.encode())]},
+        {"argv": [b"login", b"--password", OPEN.encode(), b"-v"]},
+        {"headers": [["x-api-key", OPEN.encode()]]},
+        {"headers": [[b"x-api-key", OPEN]]},
+    ],
+    ids=["a header", "a cookie", "an option", "a text and bytes", "bytes and a text"],
+)
+def test_names_in_bytes_tell_as_texts_do(details: Any) -> None:
+    assert b"redacted:" in _written(details)
+    assert OPEN.encode() not in _written(details)
+
+
+def test_bytes_that_tell_nothing_stay() -> None:
+    assert b"redacted" not in _written({"headers": [[b"host", b"example.net"]], "argv": [b"-v", b"x"], "b": b"--token"})
+
+
+@pytest.mark.parametrize("name", ["old", "new", "previous", "old_value", "newValue", "val", "value"])
+@pytest.mark.parametrize("with_", ["setting", "key", "field", "parameter"])
+def test_the_values_of_a_setting_that_holds_a_secret_go(name: str, with_: str) -> None:
+    assert OPEN.encode() not in _written({with_: "gateway.password", name: OPEN})
+    assert b"redacted" not in _written({with_: "gateway.theme", name: OPEN})
+
+
+@pytest.mark.parametrize("text", [f"<redacted:{GITLAB}>", f"it is <redacted:{GITLAB}>, he said"])
+def test_the_form_of_a_marker_hides_no_token(text: str) -> None:
+    assert GITLAB.encode() not in _written({"m": text, "password": text})
+    made = OURS.text(text, {})
+    assert OURS.text(made, {}) == made
