@@ -60,7 +60,7 @@ def test_a_form_of_secret_is_suspicious_wherever_it_stands(token: Token) -> None
     for _ in range(100):
         if caught == 6:
             break
-        before = lot.choice(["", "x ", '"', "\n", "\\n", "\t", "a=", "%3D", "é"])
+        before = lot.choice(["", "x ", '"', "\x1b[1;31m", "\n", "\\n", "\t", "a=", "%3D", "é"])
         whole = before + written(token.pattern, lot) + lot.choice(["", "y", "1 y", '"', "\n", "\\"])
         if re.search(token.pattern, whole) and _all_rules(whole):
             caught += 1

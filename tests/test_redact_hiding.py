@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jsonl_audit import record
+from jsonl_audit.artifacts import Store
 from jsonl_audit.redact import Redactor
+from jsonl_audit.segment import Names
 
 OURS = Redactor()
 AWS = "AK" + "IA" + "Q7XWERTYUIOPLKJH"
@@ -92,3 +95,70 @@ def test_the_form_of_a_marker_hides_no_token(text: str) -> None:
     assert GITLAB.encode() not in _written({"m": text, "password": text})
     made = OURS.text(text, {})
     assert OURS.text(made, {}) == made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=ab<{}",
+        "password=<{}",
+        "password=ab>{}",
+        "password=ab'{}",
+        'password=ab"{}',
+        "password=ab`{} is it",
+        "password=<redacted:password>{}",
+        "password: |\n  {}\nuser: ann",
+        "password: >-\n  {}",
+        "password = '''{}'''",
+        'password = """\n{}"""',
+        "<password><![CDATA[{}]]></password>",
+        'x {{"token":{{"a":"}}","b":"{}"}}',
+        "x " + "\\" * 31 + '"password' + "\\" * 31 + '":' + "\\" * 31 + '"{}' + "\\" * 31 + '"',
+    ],
+)
+def test_a_value_goes_to_its_end(text: str) -> None:
+    text = text.format(OPEN)
+    assert OPEN.encode() not in _written({"m": text, "n": [text]})
+    made = OURS.text(text, {})
+    assert OURS.text(made, {}) == made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<p><a href="a.html" accesskey="n">next</a>',
+        "pw = getpass('Password: ', stream=None) or 'x'",
+        'print("token: " + repr(raw)) or "x"',
+        'ask("Password: ")\nprint("x")',
+        "<b>password</b> and <i>more</i>",
+    ],
+)
+def test_what_ends_before_it_is_no_value(text: str) -> None:
+    assert OURS.text(text, {}) == text
+
+
+@pytest.mark.parametrize("colour", ["\x1b[31m", "\x1b[1;31m", "\x1b[m", "\\x1b[0;33m", "\x1b[38;5;196m"], ids=ascii)
+def test_a_colour_is_a_border(colour: str) -> None:
+    text = _written({"m": f"{colour}{AWS}\x1b[0m {colour}token={OPEN}\x1b[0m"})
+    assert AWS.encode() not in text
+    assert OPEN.encode() not in text
+
+
+@pytest.mark.parametrize("mark", [True, False])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_text_in_wide_characters_is_one_with_and_without_its_mark(tmp_path: Path, encoding: str, mark: bool) -> None:
+    text = f"Größe: 5\npassword={OPEN}\n".encode(encoding)
+    given = "\ufeff".encode(encoding) * mark + text + b"x"
+    store = Store(Names.of(tmp_path / "audit.jsonl"), redactor=OURS)
+    reference = store.put(iter([given[:31], given[31:]]))
+    kept = store.read(reference)
+    assert OPEN.encode(encoding) not in kept
+    assert (kept.startswith(given[:20]), kept[-1:]) == (True, b"x")
+    assert (reference["media_type"], reference["redacted"]) == ("text/plain", {"password": 1})
+
+
+def test_numbers_of_two_bytes_are_no_text(tmp_path: Path) -> None:
+    store = Store(Names.of(tmp_path / "audit.jsonl"), redactor=OURS)
+    given = b"".join(number.to_bytes(2, "little") for number in range(256)) * 9
+    reference = store.put(given)
+    assert (reference["media_type"], store.read(reference)) == ("application/octet-stream", given)

@@ -7,12 +7,13 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from jsonl_audit import storage
 from jsonl_audit.errors import StorageError
 
-__all__ = ["BLOCK", "Attachable", "blocks", "encoding_of", "is_readable", "opened"]
+__all__ = ["BLOCK", "Attachable", "blocks", "encoding_of", "is_readable", "mark_of", "opened"]
 
 Attachable: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | Iterable[bytes | str] | Any"
 """Bytes, a text, a path, an object with `read`, or an iterable of bytes and texts."""
@@ -20,7 +21,15 @@ BLOCK = 1 << 20
 """Bytes that are read and written at once, about; what is not longer than that is never written to be thrown away."""
 
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
-_WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+"""In this order: one of them begins as another does."""
+_WIDE = {"utf-32-le": (4, 0), "utf-32-be": (4, 3), "utf-16-le": (2, 0), "utf-16-be": (2, 1)}
+"""Bytes of a character, and which of them tells one from another in most languages that are written to logs."""
 
 
 @contextlib.contextmanager
@@ -119,19 +128,33 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(held)
 
 
+def mark_of(head: bytes) -> tuple[bytes, str | None]:
+    """The byte order mark that `head` begins with, and the encoding that it tells, other than UTF-8."""
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return mark, encoding
+    return b"", None
+
+
 def encoding_of(head: bytes, *, whole: bool) -> str | None:
     """How the text that begins with `head` is encoded; None where it is no text.
 
-    UTF-8, with whatever control characters in it; UTF-16 with its mark; and, as ``latin-1``, what is neither and yet
-    has no control characters. `whole` says that nothing follows.
+    UTF-16 and UTF-32 with a mark, or with as many NUL bytes as Latin letters have in them; UTF-8, with whatever control
+    characters in it; and, as ``latin-1``, what is neither and yet has no control characters. `whole` says that nothing
+    follows.
 
-    >>> encoding_of("Grüße".encode(), whole=True), encoding_of("Grüße".encode("latin-1"), whole=True)
-    ('utf-8', 'latin-1')
+    >>> [encoding_of("Grüße".encode(each), whole=True) for each in ("utf-8", "latin-1", "utf-16", "utf-16-be")]
+    ['utf-8', 'latin-1', 'utf-16-le', 'utf-16-be']
     >>> encoding_of(b"\\x89PNG\\x00", whole=True) is None
     True
     """
-    if head[:2] in _WIDE:
-        return _WIDE[head[:2]]
+    marked = mark_of(head)[1]
+    if marked is not None:
+        return marked
+    if b"\0" in head:
+        for encoding in _WIDE:
+            if _is_wide(head, encoding):
+                return encoding
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, whole)
     except UnicodeDecodeError:
@@ -139,6 +162,18 @@ def encoding_of(head: bytes, *, whole: bool) -> str | None:
     return "utf-8"
 
 
+def _is_wide(head: bytes, encoding: str) -> bool:
+    width, telling = _WIDE[encoding]
+    head = head[: min(len(head), 65536) // width * width]
+    others = [head[at::width] for at in range(width) if at != telling]
+    if not head or head[telling::width].count(0) or any(2 * each.count(0) < len(each) for each in others):
+        return False
+    try:
+        return _CONTROL.search(head.decode(encoding).encode()) is None
+    except UnicodeError:
+        return False
+
+
 def is_readable(head: bytes) -> bool:
     """Whether there are no control characters in it that a text for people does not have."""
-    return head[:2] in _WIDE or _CONTROL.search(head) is None
+    return mark_of(head)[1] is not None or any(map(partial(_is_wide, head), _WIDE)) or _CONTROL.search(head) is None

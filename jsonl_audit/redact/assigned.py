@@ -16,16 +16,22 @@ __all__ = ["assigned", "harmless", "random_looking", "says_nothing"]
 _STEMS = "pass|pwd|otp|secret|cred|token|key|cookie|auth"
 _ASSIGN = re.compile(
     rf"(?ai:{_STEMS})(?:[A-Za-z0-9_.\[\]-]{{0,48}}(?![A-Za-z0-9_.\[\]-])"
-    r"(?P<close>\\{0,7}[\"'`]\]?|%22)?"
-    r"(?:[ \t]{0,8}(?P<sign>=>|:=|={1,3}|:|%3[AaDd]|>(?![\"<]))\s{0,8}|(?P<comma>[ \t]{0,2},[ \t]{0,2}))"
+    r"(?P<close>\\{0,63}[\"'`]\]?|%22)?"
+    r"(?:[ \t]{0,8}(?P<sign>=>|:=|={1,3}|:|%3[AaDd]|>(?![\"<])|>(?=<!\[C))(?:<!\[CDATA\[)?"
+    r"(?:[ \t]{0,8}[|>][+-]?[ \t]{0,8}\r?\n)?\s{0,8}|(?P<comma>[ \t]{0,2},[ \t]{0,2}))"
     r"|(?ai:word|wd|phrase|code|ential|s)?s?(?P<space>[ \t]{1,4}(?:(?:is|was|to)[ \t]{1,4})?))"
 )
 _BEFORE = re.compile(r"[A-Za-z0-9_.\[\]-]{0,64}")
-_OPENING = re.compile(r"(?P<prefix>[bBrRuUfF]{0,2})(?P<quote>\\{0,7}[\"'`]|%22)")
+_OPENING = re.compile(r"(?P<prefix>[bBrRuUfF]{0,2})(?P<quote>\\{0,63}(?:\"\"\"|'''|[\"'`])|%22)")
+_COLOUR = re.compile(r"[0-9\[]{1,4}m")
+"""What a terminal takes for a colour, as far as it can belong to a name."""
 _FREE = re.compile(
-    r"(?:[^\s\"'`<>,;&|)\]}\\%]|%(?!2[026]|3[Bb]|0[Aa])|\\(?![nrt\"'])|[,;&|)\]}](?![\s,;)\]}\"'\\]|\Z|[\w.-]{1,64}[=:]))+"
+    r"(?:[^\s\"'`<>,;&|)\]}\\%]|%(?!2[026]|3[Bb]|0[Aa])|\\(?![nrt\"'])|[,;&|)\]}](?![\s,;)\]}\"'\\]|\Z|[\w.-]{1,64}[=:])"
+    rf"|[\"'`>](?=[A-Za-z0-9])|{MARKER.pattern}|<(?![/!<]|redacted:|path>|[A-Za-z][\w-]{{0,40}}[\s/>]))+"
 )
 """A value without quotes: on to what ends one, in any of the notations that a log holds."""
+_CLOSED_BEFORE = re.compile(r"\)*(?:,[ \t]|[ \t]\+[ \t])|\)+[\s:]")
+"""What stands behind a quote that ends a text, as in `ask('Password: ', mask)`."""
 _LINE = re.compile(r"(?:[^\r\n\"'<\\]|\\(?![nrt\"']))+")
 _SCHEME = re.compile(
     r"(?i:basic|bearer|digest|token|negotiate|ntlm|apikey|api-key|hawk|oauth|ssws|hmac|hmac-sha256|sharedkey|"
@@ -115,6 +121,8 @@ def assigned(text: str, names: Names, take: Callable[[str, int, int], None], at:
 
 def _behind_escape(before: str, name: str, names: Names) -> str | None:
     """What a name tells without its first letters, where these belong to an escape: a text within a text, or a URL."""
+    if (colour := _COLOUR.match(name)) is not None:
+        return names.kind(name[colour.end() :])
     if before == "\\":
         cut = 3 if name[:1] == "x" else 5 if name[:3] == "u00" else 1 if name[0] in "nrtbfv0" else 0
     else:
@@ -157,6 +165,8 @@ def _value(
         value = text[start:end]
         if space is not None and not flag and not random_looking(value, 8):
             return None
+        if _CLOSED_BEFORE.match(value):
+            return None
         return (start, end) if _secret(value, kind, weak) else None
     if kind in ("authorization", "cookie") and space is None:
         # Asked at its beginning first: a line is read to its end only where it goes to its end.
@@ -167,7 +177,7 @@ def _value(
                 return None
             return at, at + len(line[0].rstrip())
     if text.startswith(("{", "["), at) and close and sign and not weak and kind != "credential":
-        return at, _closed(text, at)
+        return at, _closed(text, at, _IN_STRINGS if close == '"' else _BRACKET)
     free = _FREE.match(text, at, at + _FAR)
     if free is None:
         return None
@@ -178,7 +188,7 @@ def _value(
         return None
     if sign is not None and sign != ":" and sign != ">" and not close and _CALL.match(value):
         return None
-    if sign == ">" and (not text.startswith("<", end) or value.lower() in _WORDS_ABOUT):
+    if sign == ">" and (not text.startswith(("<", "]]>"), end) or value.lower() in _WORDS_ABOUT):
         return None
     if not _secret(value, kind, weak):
         return None
@@ -217,14 +227,18 @@ def _escaped(text: str, at: int) -> bool:
 
 
 _BRACKET = re.compile(r"[{}\[\]]")
+_IN_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[{}\[\]]', re.DOTALL)
+"""The same, and strings, in which brackets are none."""
 _REACH = 65536
 
 
-def _closed(text: str, at: int) -> int:
+def _closed(text: str, at: int, bracket: re.Pattern[str]) -> int:
     """Where an object or a list ends, as far as brackets tell; the end of what there is, where they do not."""
     depth = 0
     limit = min(len(text), at + _REACH)
-    for found in _BRACKET.finditer(text, at, limit):
+    for found in bracket.finditer(text, at, limit):
+        if found[0][0] == '"':
+            continue
         depth += 1 if found[0] in "{[" else -1
         if depth == 0:
             return found.end()
@@ -254,6 +268,8 @@ def _secret(value: str, kind: str, weak: bool) -> bool:
         return False
     if weak:
         return random_looking(value)
+    if kind == "access-key" and len(value) < 4:  # a key that HTML has for a link
+        return False
     return kind == "password" or _PATH.fullmatch(value) is None
 
 

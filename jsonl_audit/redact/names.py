@@ -12,10 +12,9 @@ __all__ = ["TELLING", "Names", "joined", "words"]
 
 TELLING: Mapping[str, tuple[str, ...]] = {
     "password": (
-        "password", "passwd", "pwd", "pw", "psw", "passphrase", "passcode", "pass phrase", "pass code", "pass word", "db pass",
-        "user pass", "admin pass", "root pass", "smtp pass", "ssh pass", "redis pass", "mysql pass", "pg pass", "passw",
-        "contrasena", "passwort", "kennwort",
-        "mot de passe", "senha", "parola", "wachtwoord",
+        "password", "passwd", "pwd", "pw", "psw", "passphrase", "passcode", "pass phrase", "pass code", "pass word",
+        "db pass", "user pass", "admin pass", "root pass", "smtp pass", "ssh pass", "redis pass", "mysql pass",
+        "pg pass", "passw", "contrasena", "passwort", "kennwort", "mot de passe", "senha", "parola", "wachtwoord",
     ),
     "secret": ("secret", "client secret", "shared secret", "app secret", "webhook secret"),
     "token": (

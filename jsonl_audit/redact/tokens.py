@@ -30,7 +30,8 @@ class Token(NamedTuple):
 
 
 _ESCAPED = r"(?<=\\[nrtbfv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})"
-"""Behind an escape, whose last letter is none of a word: in a text within a text, or a URL within a URL."""
+_ESCAPED += r"|(?<=\[m)" + "".join(rf"|(?<=[\[;][0-9]{{{digits}}}m)" for digits in (1, 2, 3))
+"""Behind an escape, whose last letter is none of a word: in a text within a text, a URL within a URL, in colour."""
 _START = rf"(?:(?<![A-Za-z0-9])|{_ESCAPED})"
 _RUN = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
 """Not within a run of the characters that follow: so no run is tried twice, but where it begins behind an escape."""
