@@ -178,12 +178,18 @@ def _value(
             return at, at + len(line[0].rstrip())
     if text.startswith(("{", "["), at) and close and sign and not weak and kind != "credential":
         return at, _closed(text, at, _IN_STRINGS if close == '"' else _BRACKET)
+    if weak:  # what looks like a key is one short run: a text full of such names is not read on from each of them
+        run = _RANDOM.match(text, at, at + _LONGEST_KEY)
+        end = at if run is None else run.end()
+        if end - at >= _LONGEST_KEY or (sign == ">" and not text.startswith(("<", "]]>"), end)):
+            return None
+        return (at, end) if _secret(text[at:end], kind, weak) else None
     free = _FREE.match(text, at, at + _FAR)
     if free is None:
         return None
     value, end = free[0], free.end()
     if end == at + _FAR:  # no word, no call, no reference is that long: it goes to its end, which is looked for once
-        return None if weak else (at, _end(text, at))
+        return at, _end(text, at)
     if _REFERENCE.fullmatch(value) or (sign == "==" and _COMPARED.fullmatch(value)):
         return None
     if sign is not None and sign != ":" and sign != ">" and not close and _CALL.match(value):
@@ -206,6 +212,7 @@ def _value(
     return at, end
 
 
+_LONGEST_KEY = 257
 _FAR = 1024
 """Characters of a value that are read before it is known to be a secret."""
 
@@ -282,6 +289,7 @@ def _mixed(value: str) -> bool:
 
 _RANDOM = re.compile(r"[A-Za-z0-9+/=_.~-]{16,}")
 _HEX = re.compile(r"[0-9a-fA-F-]+")
+_KINDS = (re.compile("[0-9]"), re.compile("[A-Z]"), re.compile("[a-z]"))
 
 
 def random_looking(value: str, least: int = 16) -> bool:
@@ -294,8 +302,7 @@ def random_looking(value: str, least: int = 16) -> bool:
         return False
     if _HEX.fullmatch(value) or (value.count("/") > 1 and "." in value):  # an identifier, a digest; a path
         return False
-    kinds = sum(any(map(test, value)) for test in (str.islower, str.isupper, str.isdigit))
-    if kinds < 3:
+    if not all(kind.search(value) for kind in _KINDS):
         return False
     size = len(value)
     entropy = -sum(count / size * math.log2(count / size) for count in Counter(value).values())
