@@ -684,3 +684,10 @@ def test_a_level_is_told_in_lower_case(given: dict[str, Any]) -> None:
     event = AuditEvent.of({"type": "acme.done", **given})
     assert event.level == "warn"
     assert AuditEvent.of(event.to_dict()) == event
+
+
+@pytest.mark.parametrize("name", ["upgraded", "json_schema", "details", "from"])
+def test_a_type_with_the_name_of_something_else_has_a_function_all_the_same(name: str) -> None:
+    kind = events.register(events.EventType(name))
+    assert getattr(events, f"{name}_")().type == name
+    assert getattr(events, name, None) is not kind

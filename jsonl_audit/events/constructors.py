@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -110,7 +111,9 @@ def function_name(kind: EventType) -> str:
     'auth_connect_success'
     """
     name = "".join(letter if letter.isalnum() else "_" for letter in kind.name)
-    return f"{name}_" if keyword.iskeyword(name) or name in ("register", "types", "get") else name
+    package: Any = sys.modules["jsonl_audit.events"]
+    taken = keyword.iskeyword(name) or name in package._HOMES or name in package._MODULES
+    return f"{name}_" if taken else name
 
 
 def parameters_of(kind: EventType) -> dict[str, bool]:
