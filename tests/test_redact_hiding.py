@@ -162,3 +162,9 @@ def test_numbers_of_two_bytes_are_no_text(tmp_path: Path) -> None:
     given = b"".join(number.to_bytes(2, "little") for number in range(256)) * 9
     reference = store.put(given)
     assert (reference["media_type"], store.read(reference)) == ("application/octet-stream", given)
+
+
+def test_half_characters_in_json_in_a_string_are_no_error() -> None:
+    text = '{"password":"' + OPEN + '","half":"\\ud800","\\udfff":["\\ud83d\\ude00"]}'
+    made = json.loads(_written({"m": text})[1:].join((b"{", b"}")))["details"]["m"]
+    assert json.loads(made) == {**json.loads(text), "password": "<redacted:password>"}

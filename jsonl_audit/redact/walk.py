@@ -300,7 +300,7 @@ class Walk:
                 if made is not value:
                     for kind, number in own.items():
                         found[kind] = found.get(kind, 0) + number
-                    return json.dumps(made, ensure_ascii=False, separators=(",", ":"))
+                    return _json(made)
                 return text
         return self._finder.redacted(text, self._marking, found)
 
@@ -334,6 +334,16 @@ class Walk:
                     result[number] = made
             return result
         return value
+
+
+def _json(value: Any) -> str:
+    """The JSON text of a value, as short as it can be; what UTF-8 cannot hold stays escaped, as it came."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def _word(item: Any) -> str | None:
