@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from jsonl_audit import record
 from jsonl_audit.artifacts import Store
+from jsonl_audit.handlers import AuditHandler
 from jsonl_audit.redact import Redactor
 from jsonl_audit.segment import Names
 
@@ -168,3 +170,26 @@ def test_half_characters_in_json_in_a_string_are_no_error() -> None:
     text = '{"password":"' + OPEN + '","half":"\\ud800","\\udfff":["\\ud83d\\ude00"]}'
     made = json.loads(_written({"m": text})[1:].join((b"{", b"}")))["details"]["m"]
     assert json.loads(made) == {**json.loads(text), "password": "<redacted:password>"}
+
+
+@pytest.mark.parametrize(
+    ("template", "args"),
+    [
+        ("ann has password=%s for %d", (OPEN, 7)),
+        ("%s logs in with password='%s'", ("ann", OPEN)),
+        ("token: %(what)s of %(who)s", {"what": OPEN + "-7", "who": "ann"}),
+    ],
+)
+def test_an_argument_is_as_secret_as_the_message_says(tmp_path: Path, template: str, args: Any) -> None:
+    given = logging.makeLogRecord({"msg": template, "args": args})
+    handler = AuditHandler(tmp_path / "audit.jsonl")
+    handler.handle(given)
+    handler.close()
+    text = (tmp_path / "audit.jsonl").read_text()
+    assert OPEN not in text
+    assert '"args":' in text
+    assert "ann" in text
+    counts: dict[str, int] = {}
+    made = OURS.value({"message": template % args, "args": args}, counts)
+    assert sum(counts.values()) == 2
+    assert OURS.value(made, {}) == made

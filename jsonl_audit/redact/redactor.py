@@ -177,7 +177,26 @@ class Redactor:
         elif not fresh or not walk.suspects(fresh):
             return made
         looked: dict[str, Any] = walk.strings(made, lambda text: walk.once(text, found))
-        return looked
+        return self._without_arguments(event, looked, found)
+
+    def _without_arguments(self, event: dict[str, Any], made: dict[str, Any], found: dict[str, int]) -> dict[str, Any]:
+        """Without the arguments of a message of `logging` that are gone from it: their place told what they are."""
+        before, after, args = event.get("message"), made.get("message"), made.get("args")
+        if type(before) is not str or type(after) is not str or before == after or args is None:
+            return made
+        hits = [(kind, before[start:end]) for kind, start, end in self._finder.hits(before)]
+
+        def gone(text: str) -> str:
+            if len(text) < 3 or text in after:
+                return text
+            for kind, secret in hits:
+                if text in secret:
+                    found[kind] = found.get(kind, 0) + 1
+                    return self._marking.of(kind, text)
+            return text
+
+        left = self._walk.strings(args, gone)
+        return made if left is args else {**made, "args": left}
 
     def _shallow(self, event: dict[str, Any], found: dict[str, int]) -> dict[str, Any]:
         """The event where the caller stands too deep in its own calls to look into it: what holds more goes whole."""
@@ -217,7 +236,8 @@ class Redactor:
             made = self._walk.listed(value, found, [], 0)
         if self._places:
             made = self._places.applied(made, found)
-        return self._strings(made, found)
+        made = self._strings(made, found)
+        return self._without_arguments(value, made, found) if type(value) is dict else made
 
     def _strings(self, value: Any, found: dict[str, int]) -> Any:
         return self._walk.strings(value, lambda text: self._walk.text(text, found))
