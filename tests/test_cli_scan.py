@@ -169,9 +169,9 @@ def test_a_file_without_text_is_named_and_passed_over(cli: CommandLine) -> None:
     assert "passed over a file without text: picture.png\n" in ended.err
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_texts_in_wide_characters_are_read(cli: CommandLine, encoding: str) -> None:
-    mark = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}.get(encoding, "")
+@pytest.mark.parametrize("mark", ["\ufeff", ""], ids=["marked", "unmarked"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_texts_in_wide_characters_are_read(cli: CommandLine, encoding: str, mark: str) -> None:
     write(cli.folder, "app.log", f"{mark}well\n{KEY}\n".encode(encoding))
     assert places(cli("scan", "--json", "app.log")) == [(2, "", "aws-access-key-id")]
 

@@ -80,7 +80,7 @@ def _one_of(path: str, store: Store, which: str) -> str | None:
             elif len(referred) > 1:
                 say(f"{path}: record {which} refers to {len(referred)} artifacts; name one of them:")
                 for own, each in referred.items():
-                    say(f"  {own} {each.get('name', '')}".rstrip())
+                    say(f"  {own} {visible(str(each.get('name', '')))}".rstrip())
             return next(iter(referred)) if len(referred) == 1 else None
     known = [own for own in store.hashes() if own.startswith(which)]
     if len(known) == 1:

@@ -7,12 +7,14 @@ since a private key has many of them. What is too long to be held at once goes b
 from __future__ import annotations
 
 import codecs
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from jsonl_audit import record
+from jsonl_audit.artifacts.source import encoding_of, mark_of
 from jsonl_audit.cli.scan_paths import Change, changes, masked
 from jsonl_audit.redact import Hit, Redactor
 
@@ -48,7 +50,7 @@ class Finding(NamedTuple):
 def findings(blocks: Iterable[bytes], redactor: Redactor) -> Iterator[Finding]:
     """Everything that the redactor finds in a file given block by block.
 
-    Raises BinaryFileError at its beginning, where there is a NUL in it and it is no UTF-16.
+    Raises BinaryFileError at its beginning, where there is a NUL in it and it is no UTF-16 or UTF-32.
 
     >>> from jsonl_audit.redact import redactor_of
     >>> [*findings([b'{"n":1}\\n{"password":"open', b' sesame"}\\n'], redactor_of("default"))]
@@ -73,15 +75,15 @@ def _text(blocks: Iterator[bytes]) -> Iterator[bytes]:
         head += block
         if len(head) >= _HEAD:
             break
-    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if not wide and b"\0" in head[:_HEAD]:
-        raise BinaryFileError
-    if not wide:
+    encoding = encoding_of(head, whole=False)
+    if encoding in (None, "utf-8", "latin-1"):
+        if b"\0" in head[:_HEAD]:
+            raise BinaryFileError
         yield head.removeprefix(codecs.BOM_UTF8)
         yield from blocks
         return
-    decoder = codecs.getincrementaldecoder("utf-16")("replace")
-    for block in (head, *blocks):
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for block in itertools.chain((head[len(mark_of(head)[0]) :],), blocks):
         yield decoder.decode(block).encode("utf-8", "replace")
 
 

@@ -88,7 +88,7 @@ class Redactor:
         for function in functions:
             if not callable(function):
                 raise TypeError(f"functions: {function!r} cannot be called")
-        if long is not None and _typed("long", long, int) < 64:
+        if long is not None and not 64 <= _typed("long", long, int) < 2**63:
             raise ValueError(f"long is {long}: 64 characters at least, or None")
         extra = _own_rules(own_patterns)
         extra += [personal] if private else []
@@ -268,7 +268,7 @@ def _typed(name: str, value: Any, kind: type) -> Any:
 
 
 def _texts(name: str, given: Iterable[str]) -> list[str]:
-    if isinstance(given, (str, bytes, Mapping)):
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         raise TypeError(f"{name} is a {type(given).__name__}: expected a list of texts")
     texts = [_typed(f"one of {name}", each, str) for each in given]
     if not all(text.strip() for text in texts):
