@@ -141,6 +141,10 @@ def values_of(field: str, record: dict[str, Any]) -> Iterator[Any]:
             for member in members:
                 if member in holder:
                     yield from _in_field(holder[member], inner)
+    if field == "actor":
+        for member in inner:
+            if member not in ("id", "name") and member in record:
+                yield from _in_field(record[member], inner)
 
 
 def _in_field(found: Any, inner: list[str]) -> Iterator[Any]:

@@ -66,7 +66,8 @@ class AuditLog:
         `space_left_action` is done. None for never.
     :param space_left_action: ``"ignore"``, ``"warn"`` (the logger, once), ``"exec"`` (calls `on_space`), ``"rotate"``,
         ``"purge"`` (the oldest segments go, one after the other, until enough is free), ``"shed"`` (events of level
-        info and below are left out, and counted) or ``"suspend"`` (an event is an error, which `on_error` handles).
+        info and below, but for those of security's types, are left out, and counted) or ``"suspend"`` (an event is an
+        error, which `on_error` handles).
     :param admin_space_left: the same again, for less space.
     :param admin_space_left_action: the same again.
     :param on_space: called with the log's path, the bytes that are free and the threshold, for ``"exec"``.

@@ -182,10 +182,11 @@ def test_shed_leaves_out_what_is_of_little_importance_and_says_so(
         assert isinstance(log.append("t", n=-1, level=level), DroppedReceipt)
     for level in ("warning", "ERROR", 30, True, None, ["info"]):
         assert log.append("t", n=1, level=level).recorded
-    assert log.append("t", n=2).recorded
+    assert log.append("auth.connect.success", n=2).recorded
+    assert isinstance(log.append("tool.call", details={"tool": "bash"}), DroppedReceipt)
     assert len(log.append_many([{"n": 3, "level": "info"}, {"n": 4, "level": "error"}])) == 2
     assert [type(each) for each in log.append_group([{"level": "info"}] * 2)] == [DroppedReceipt] * 2
-    assert log.stats().lost == 7
+    assert log.stats().lost == 8
     assert not chain(disk).lost
     free.bytes = TOTAL
     assert log.append("t", n=5, level="info").recorded
@@ -194,7 +195,7 @@ def test_shed_leaves_out_what_is_of_little_importance_and_says_so(
     log.close()
     assert [record["n"] for record in chain(disk).events] == [0, *[1] * 6, 2, 3, 4, 5, 6]
     [lost] = chain(disk).lost
-    assert (lost["why"], lost["count"]) == ("shed", 7)
+    assert (lost["why"], lost["count"]) == ("shed", 8)
 
 
 def test_what_was_left_out_is_told_at_the_end_too(disk: Disk, free: Free) -> None:

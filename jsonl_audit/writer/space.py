@@ -18,6 +18,7 @@ import orjson
 
 from jsonl_audit import storage
 from jsonl_audit.errors import AuditError, StorageError
+from jsonl_audit.events import registry
 from jsonl_audit.record import Body
 from jsonl_audit.writer.appender import Appender
 
@@ -181,7 +182,7 @@ class Space:
         """Whether the events of a call are left out: all of them say that they are of little importance."""
         if self.shed:
             self.look_again()
-        return self.shed and all(_is_low(body.members) for body in bodies)
+        return self.shed and all(_is_low(body.members) and not _is_security(body.type) for body in bodies)
 
     def forked(self) -> None:
         """In a child: another thread may have been looking."""
@@ -246,6 +247,16 @@ class Space:
             self._free, _ = storage.free_space(names.directory)
             if self._free >= limit:
                 break
+
+
+def _is_security(kind: bytes) -> bool:
+    """Whether events of that type are kept for security's sake: these are not of little importance, whatever they say.
+
+    >>> _is_security(b"auth.connect.success"), _is_security(b"my.own")
+    (True, False)
+    """
+    known = registry.get(kind.decode())
+    return known is not None and known.retention == "security"
 
 
 def _is_low(members: bytes) -> bool:
