@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
-INPUTS = {"segment": 50, "reading": 50, "opening": 100, "event": 400, "filters": 500, "command": 400}
+INPUTS = {"segment": 30, "reading": 30, "opening": 60, "event": 300, "filters": 300, "command": 250}
 """How many mutated inputs each target gets, beside its seeds."""
 
 

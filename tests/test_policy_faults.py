@@ -17,7 +17,7 @@ from disk import CHANGING, Calls, Disk, chain
 from jsonl_audit import AuditError, AuditLog, Receipt, StorageError, verify
 from jsonl_audit.writer import background, policy, registry, tip, transient
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
 
 class Trouble:

@@ -91,6 +91,7 @@ def test_after_offset_limit_and_reverse_cut_a_part_out_of_all(
     assert list(found) == expected
 
 
+@pytest.mark.exhaustive
 @given(steps=STEPS, since=st.none() | st.integers(-5, 40), until=st.none() | st.integers(-5, 40), data=st.data())
 def test_since_and_until_are_right_for_events_recorded_late_or_early(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Any], since: int | None, until: int | None, data: Any

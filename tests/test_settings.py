@@ -236,6 +236,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True)
 
 
+@pytest.mark.exhaustive
 def test_the_command_line_goes_by_the_settings_of_the_log(disk: Disk) -> None:
     options: dict[str, Any] = {
         "fsync": "interval", "max_bytes": 3000, "line_limit": 2048, "backup_count": 4, "on_error": "drop",

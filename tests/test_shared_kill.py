@@ -18,6 +18,7 @@ from sharers import Child, Promises, ended, found, sharing, start
 from jsonl_audit import LockedError, storage
 
 pytestmark = [
+    pytest.mark.exhaustive,
     pytest.mark.usefixtures("quick_disk"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),

@@ -405,6 +405,7 @@ def _forget() -> None:
     registry._first.clear()
 
 
+@pytest.mark.exhaustive
 def test_killed_in_the_middle_of_bringing_in(disk: Disk, elsewhere: Path) -> None:
     left_behind(disk, elsewhere, 3000)
     code = f"""

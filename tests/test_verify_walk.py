@@ -432,6 +432,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @given(st.lists(st.dictionaries(st.text("abxyz", max_size=2), json_values, max_size=4), min_size=1, max_size=8))
 def test_what_the_serialiser_writes_is_lawful(events: list[dict[str, Any]]) -> None:
     lines = [a_line(b"," + orjson.dumps(event)[1:-1] if event else b"") for event in events]
