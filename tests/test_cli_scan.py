@@ -297,6 +297,14 @@ def test_a_reader_that_has_enough_is_no_error(cli: CommandLine) -> None:
     assert run.returncode == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device here that is always full")
+def test_output_that_cannot_be_written_is_status_4(cli: CommandLine) -> None:
+    path = write(cli.folder, "app.log", f"using {KEY}\n" * 20_000)
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run([*COMMAND, "scan", path], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, b"cannot be written" in ended.stderr) == (4, True)
+
+
 def test_colours_only_where_they_are_wanted(cli: CommandLine) -> None:
     write(cli.folder, "bad.log", f"{KEY}\n")
     assert b"\x1b" not in cli("scan", "bad.log").out

@@ -104,22 +104,25 @@ class _Shown:
 
     def _look_at(self, place: Place, redactor: Redactor) -> bool:
         """Shows what is found in one file; whether there was anything."""
+        hit = False
+        for found in self._found_in(place, redactor):
+            hit = True
+            if self._quiet:
+                return True
+            self._kinds[found.kind] += 1
+            self._show(place, found)
+        return hit
+
+    def _found_in(self, place: Place, redactor: Redactor) -> Iterator[Finding]:
         from jsonl_audit.cli.scan_lines import BinaryFileError, findings
 
-        hit = False
         try:
-            for found in findings(self._read(place), redactor):
-                hit = True
-                if self._quiet:
-                    return True
-                self._kinds[found.kind] += 1
-                self._show(place, found)
+            yield from findings(self._read(place), redactor)
             self._files += 1
         except BinaryFileError:
             self._passed_over.append(place.name)
         except (AuditError, OSError) as error:
             self._say_failed(error)
-        return hit
 
     def _read(self, place: Place) -> Iterator[bytes]:
         done = 0
