@@ -139,6 +139,11 @@ def test_what_ends_before_it_is_no_value(text: str) -> None:
     assert OURS.text(text, {}) == text
 
 
+def test_the_directories_of_a_shell_are_no_passwords() -> None:
+    env = {"PWD": "/srv/app", "OLDPWD": "~/x", "pwd": "/" + OPEN}
+    assert OURS.value(env, {}) == {**env, "pwd": "<redacted:password>"}
+
+
 @pytest.mark.parametrize("colour", ["\x1b[31m", "\x1b[1;31m", "\x1b[m", "\\x1b[0;33m", "\x1b[38;5;196m"], ids=ascii)
 def test_a_colour_is_a_border(colour: str) -> None:
     text = _written({"m": f"{colour}{AWS}\x1b[0m {colour}token={OPEN}\x1b[0m"})

@@ -38,6 +38,8 @@ NESTED = 8
 
 _INSIDE = frozenset((dict, list, tuple))
 _NEVER = (numbers.Number, datetime.date, datetime.time, datetime.timedelta, type(None))
+_SHELLS = frozenset(("PWD", "OLDPWD"))
+"""Variables that hold a directory."""
 _PAIR = frozenset(
     ("value", "Value", "val", "old", "new", "old_value", "new_value", "oldValue", "newValue", "previous")
 )
@@ -194,6 +196,8 @@ class Walk:
                     known.clear()
                 known.add(name)
             if kind is not None and not (top and kind == "named" and name in MODEL):
+                if name in _SHELLS and type(value) is str and value[:1] in ("/", "~"):
+                    continue
                 made = self._under(kind, value, found)
                 if made is not value:
                     changed[name] = made
