@@ -198,3 +198,10 @@ def test_an_argument_is_as_secret_as_the_message_says(tmp_path: Path, template: 
     made = OURS.value({"message": template % args, "args": args}, counts)
     assert sum(counts.values()) == 2
     assert OURS.value(made, {}) == made
+
+
+@pytest.mark.parametrize("made", ["\ud800", 10**40, float("nan"), float("inf")], ids=ascii)
+def test_a_function_that_returns_what_no_line_holds_has_failed(made: Any) -> None:
+    ours = Redactor(functions=[lambda path, value: made])
+    body = record.encode({"type": "t", "details": {"a": "x"}}, cleaner=ours)
+    assert b'"a":"<redacted:rule-failed>"' in body.members

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import orjson
+
 from jsonl_audit.redact.markers import Marking, is_marker
 
 __all__ = ["Places", "parsed"]
@@ -115,7 +117,7 @@ class Places:
                 continue
             if made is None:
                 return self._marked("by-rule", value, found)
-            if type(made) not in _PLAIN:
+            if type(made) not in _PLAIN or not _can_be_written(made):
                 return self._marked("rule-failed", value, found)
             if made != value:
                 found["by-rule"] = found.get("by-rule", 0) + 1
@@ -125,6 +127,14 @@ class Places:
     def _marked(self, kind: str, secret: Any, found: dict[str, int]) -> str:
         found[kind] = found.get(kind, 0) + 1
         return self._marking.of(kind, secret)
+
+
+def _can_be_written(value: Any) -> bool:
+    """Whether a line can say it: no half characters, no number that JSON has not."""
+    try:
+        return orjson.dumps(value) != b"null"  # as it writes what is no number, or beyond all
+    except TypeError:
+        return False
 
 
 def _after(states: Any, name: Any, *, number: bool) -> tuple[_States, bool]:
