@@ -102,6 +102,8 @@ def test_the_form_of_a_marker_hides_no_token(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "密码password：{}",
+        "password ＝ {}",
         "password=ab<{}",
         "password=<{}",
         "password=ab>{}",
@@ -202,6 +204,6 @@ def test_an_argument_is_as_secret_as_the_message_says(tmp_path: Path, template: 
 
 @pytest.mark.parametrize("made", ["\ud800", 10**40, float("nan"), float("inf")], ids=ascii)
 def test_a_function_that_returns_what_no_line_holds_has_failed(made: Any) -> None:
-    ours = Redactor(functions=[lambda path, value: made])
+    ours = Redactor(functions=[lambda *_: made])
     body = record.encode({"type": "t", "details": {"a": "x"}}, cleaner=ours)
     assert b'"a":"<redacted:rule-failed>"' in body.members

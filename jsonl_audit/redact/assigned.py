@@ -17,7 +17,7 @@ _STEMS = "pass|pwd|otp|secret|cred|token|key|cookie|auth"
 _ASSIGN = re.compile(
     rf"(?ai:{_STEMS})(?:[A-Za-z0-9_.\[\]-]{{0,48}}(?![A-Za-z0-9_.\[\]-])"
     r"(?P<close>\\{0,63}[\"'`]\]?|%22)?"
-    r"(?:[ \t]{0,8}(?P<sign>=>|:=|={1,3}|:|%3[AaDd]|>(?![\"<])|>(?=<!\[C))(?:<!\[CDATA\[)?"
+    r"(?:[ \t]{0,8}(?P<sign>=>|:=|={1,3}|[:\uff1a\uff1d]|%3[AaDd]|>(?![\"<])|>(?=<!\[C))(?:<!\[CDATA\[)?"
     r"(?:[ \t]{0,8}[|>][+-]?[ \t]{0,8}\r?\n)?\s{0,8}|(?P<comma>[ \t]{0,2},[ \t]{0,2}))"
     r"|(?ai:word|wd|phrase|code|ential|s)?s?(?P<space>[ \t]{1,4}(?:(?:is|was|to)[ \t]{1,4})?))"
 )
@@ -202,7 +202,7 @@ def _value(
     if space is not None and not flag:  # prose, if it does not look like one
         prose = len(bare) < 6 or not _mixed(bare) or _NUMBER.fullmatch(bare) or _PAIR.match(bare)
         return None if prose else (at, end)
-    perhaps_prose = sign in (":", "=>", ">", "==") or flag or text.startswith(" ", at - 1)
+    perhaps_prose = sign in (":", "\uff1a", "=>", ">", "==") or flag or text.startswith(" ", at - 1)
     if perhaps_prose and (bare.lower() in _WORDS_ABOUT or (_ALPHA.fullmatch(value) and _GOES_ON.match(text, end))):
         return None
     if kind not in _SHORT_NUMBERS and (_NUMBER.fullmatch(bare) or _DATE.fullmatch(bare)):

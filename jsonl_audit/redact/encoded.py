@@ -19,7 +19,7 @@ of them. The byte 1 stands raw in no JSON text."""
 _NAME = rb"[a-z0-9_.\[\]\x01-]"
 _GOES_ON = (
     rb"(?!" + _NAME + rb"{0,48}\")(?:s? |" + _NAME + rb"{0,48}(?!" + _NAME + rb")(?:\\{1,127}[\"'`]\]?|['`]\]?|%22)?"
-    rb"(?:[ \\t]{0,16}(?:[=:,]|>(?:(?![\"<])|<!)|%3)|[ \\t]{0,16}\\t))"
+    rb"(?:[ \\t]{0,16}(?:[=:,]|\xef\xbc[\x9a\x9d]|>(?:(?![\"<])|<!)|%3)|[ \\t]{0,16}\\t))"
 )
 """From a telling word on to what stands between name and value. A quote without a backslash, which ends the string, is
 what stands there most often: it is asked for first."""
