@@ -71,7 +71,7 @@ def append_sync(setting: Setting) -> Iterable[Result]:
             "sqlite": _sqlite(setting, folder, count, "FULL"),
         }
         samples = in_turn(sides, setting.rounds)
-    work = 'append, one by one, fsync="always", one thread'
+    work = 'append, one by one, fsync="always", redact=None, one thread'
     yield compared("append-sync", work, "a bare loop of os.write and os.fdatasync", samples, "bare", 0.75, 0.95)
     yield compared("append-sync", work, "SQLite, WAL, synchronous=FULL, one insert a commit", samples, "sqlite")
 
@@ -85,7 +85,7 @@ def append_threads(setting: Setting) -> Iterable[Result]:
             "bare": bare(setting, folder, count),
         }
         samples = in_turn(sides, setting.rounds)
-    work = f'append, fsync="always", {THREADS} threads on one log'
+    work = f'append, fsync="always", redact=None, {THREADS} threads on one log'
     yield compared("append-threads", work, "the bare loop, one thread", samples, "bare", 2.0, 4.0)
 
 
@@ -163,7 +163,7 @@ def threads(setting: Setting, folder: Path, count: int) -> Side:
     def side() -> float:
         events = setting.events.fresh(count)
         shares = [events[number::THREADS] for number in range(THREADS)]
-        with AuditLog(new_path(folder)) as log:
+        with AuditLog(new_path(folder), redact=None) as log:
             go = threading.Barrier(THREADS + 1)
 
             def one(share: list[dict[str, Any]]) -> None:

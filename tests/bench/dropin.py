@@ -64,7 +64,7 @@ def append_async(setting: Setting) -> Iterable[Result]:
             "bare": bare(setting, folder, count),
         }
         samples = in_turn(sides, setting.rounds)
-    work = f'await append, fsync="always", {THREADS} tasks on one AsyncAuditLog'
+    work = f'await append, fsync="always", redact=None, {THREADS} tasks on one AsyncAuditLog'
     yield compared("append-async", work, "a bare loop of os.write and os.fdatasync", samples, "bare")
     yield compared("append-async", work, f"AuditLog with {THREADS} threads", samples, "threads")
 
@@ -99,7 +99,7 @@ def _tasks(setting: Setting, folder: Path, count: int) -> Side:
         path = new_path(folder)
 
         async def main() -> float:
-            async with jsonl_audit.AsyncAuditLog(path) as log:
+            async with jsonl_audit.AsyncAuditLog(path, redact=None) as log:
 
                 async def one(share: list[dict[str, Any]]) -> None:
                     for event in share:

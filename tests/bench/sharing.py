@@ -80,8 +80,8 @@ def append_processes(setting: Setting) -> Iterable[Result]:
     for name, found in kept.items():
         say(f"    {name}: {found.words()}, in {found.files} files")
     for ours, how in (
-        ("jsonl_audit", 'append, shared=True, fsync="never"'),
-        ("jsonl_audit_interval", 'append, shared=True, fsync="interval"'),
+        ("jsonl_audit", 'append, shared=True, fsync="never", redact=None'),
+        ("jsonl_audit_interval", 'append, shared=True, fsync="interval", redact=None'),
         ("AuditHandler", "AuditHandler as it is by default"),
     ):
         work = f"{how}, {processes} processes, a segment a MiB"
@@ -103,7 +103,7 @@ def append_processes(setting: Setting) -> Iterable[Result]:
 def _needs_sharing(setting: Setting) -> None:
     with setting.scratch() as folder:
         try:
-            AuditLog(folder / "audit.jsonl", shared=True).close()
+            AuditLog(folder / "audit.jsonl", shared=True, redact=None).close()
         except ValueError as error:
             raise UnavailableError(str(error)) from error
 

@@ -41,7 +41,7 @@ def _through(handler: logging.Handler) -> tuple[Log, Callable[[], object]]:
 def _audit_log(path: str, most: int, fsync: str = "never") -> tuple[Log, Callable[[], object]]:
     from jsonl_audit import AuditLog
 
-    log = AuditLog(path, shared=True, max_bytes=most, fsync=fsync)
+    log = AuditLog(path, shared=True, max_bytes=most, fsync=fsync, redact=None)
     return log.append, log.close
 
 
