@@ -248,6 +248,8 @@ def make_directory(path: str) -> None:
     missing = []
     while path and not os.path.isdir(path):
         if os.path.lexists(path):
+            if os.path.isdir(path):  # made since it was looked for
+                break
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         missing.append(path)
         above = os.path.dirname(path)

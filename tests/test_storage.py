@@ -173,3 +173,20 @@ def test_the_simulated_disk_says_what_a_real_one_says(tmp_path: Path, tried: Cal
             if number not in closed:
                 storage.close(fd)
     tried("steps", count)
+
+
+def test_a_directory_that_another_makes_meanwhile_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "a" / "b")
+    is_directory = os.path.isdir
+    asked: list[str] = []
+
+    def made_then(given: str) -> bool:
+        answer = is_directory(given)
+        if not asked:
+            os.makedirs(path)
+        asked.append(given)
+        return answer
+
+    monkeypatch.setattr(os.path, "isdir", made_then)
+    storage.make_directory(path)
+    assert asked == [path, path]
