@@ -17,6 +17,8 @@ from jsonl_audit.events.catalogue import CATALOGUE
 from jsonl_audit.events.prepare import check, spellings
 from jsonl_audit.events.schema import example_of
 
+pytestmark = pytest.mark.exhaustive  # alike on every Python
+
 SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 TYPES = CATALOGUE
 

@@ -24,7 +24,7 @@ from workloads import LOG
 from jsonl_audit import AuditLog, FileSettings, Notice, StorageError, WriteError, follow, get, mark, query, tail, verify
 from jsonl_audit.reader import follower
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
 
 def made(disk: Disk, segments: int = 5, each: int = 2, **options: Any) -> Disk:

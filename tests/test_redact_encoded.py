@@ -20,6 +20,8 @@ from jsonl_audit.redact.names import Names
 from jsonl_audit.redact.tokens import TOKENS, Token, discord_tokens, known_tokens, private_keys
 from jsonl_audit.redact.walk import MANY, SHORT
 
+pytestmark = pytest.mark.exhaustive  # alike on every Python
+
 OURS = Redactor()
 NAMES = Names()
 

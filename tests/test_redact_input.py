@@ -17,6 +17,8 @@ from jsonl_audit.redact.names import TELLING
 from jsonl_audit.redact.personal import PERSONAL
 from jsonl_audit.redact.tokens import TOKENS
 
+pytestmark = pytest.mark.exhaustive  # alike on every Python
+
 OURS = Redactor()
 AWS = "AK" + "IA" + "QWERTYUIOPASDFGH"
 

@@ -17,7 +17,7 @@ from disk import Disk, chain, until_well
 from jsonl_audit import AuditLog, StorageError, verify
 from jsonl_audit.writer import policy
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.exhaustive]
 
 
 @pytest.fixture(autouse=True)

@@ -650,6 +650,7 @@ def test_any_event_becomes_a_lawful_line_or_is_refused_by_name(event: dict[Any, 
         assert "type" in event or Colour.TYPE in event
 
 
+@pytest.mark.exhaustive
 @given(st.dictionaries(not_ours, plain_json, max_size=8))
 def test_plain_json_comes_back_as_it_was(event: dict[str, Any]) -> None:
     found = kept({"type": "t", **event})
@@ -658,6 +659,7 @@ def test_plain_json_comes_back_as_it_was(event: dict[str, Any]) -> None:
     assert [*found] == [*event]
 
 
+@pytest.mark.exhaustive
 @given(st.dictionaries(not_ours, plain_json, max_size=4))
 def test_plain_json_is_changed_neither_by_odd_company(event: dict[str, Any]) -> None:
     found = kept({**event, "odd": b""})

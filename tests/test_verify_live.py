@@ -18,6 +18,8 @@ from jsonl_audit.segment import Names
 from jsonl_audit.verifier import files, judge, verify
 from jsonl_audit.verifier.files import Collected, Vanished, collect
 
+pytestmark = pytest.mark.exhaustive  # alike on every Python
+
 WRITER = """
 import random, sys
 from jsonl_audit import AuditLog
