@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from jsonl_audit.handlers import AuditHandler
 from jsonl_audit.handlers.exceptions import FRAMES
 from jsonl_audit.handlers.records import event_of
-from jsonl_audit.record import encode
+from jsonl_audit.record import TYPE, encode
 from jsonl_audit.shorten import shortened
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -434,7 +434,9 @@ def test_whatever_a_record_is_like_it_is_recorded(changes: dict[str, Any], gone:
     for name in gone & record.__dict__.keys():
         del record.__dict__[name]
     made = event_of(record)
-    assert encode(shortened(made)).type == b"log.record"
+    named = record.__dict__.get("audit_type")
+    kind = named if isinstance(named, str) and TYPE.fullmatch(named) else "log.record"
+    assert encode(shortened(made)).type == kind.encode()
 
 
 def test_formatters_of_any_kind(logger: Logger) -> None:
