@@ -143,6 +143,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=60)
 @given(event=st.dictionaries(st.text(max_size=30), _JSON, max_size=8), limit=st.integers(1024, 4096))
 def test_any_event_fits_and_nothing_of_it_is_lost(

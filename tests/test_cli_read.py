@@ -320,6 +320,7 @@ def long_log(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "command",
     [

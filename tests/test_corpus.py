@@ -28,6 +28,7 @@ def test_the_corpus_has_hundreds_of_cases_of_both_sorts_and_every_named_kind() -
     assert {case.kind for case in with_secrets} | personal == set(corpus.CAUGHT_AS)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("profile", ["default", "privacy"])
 def test_every_secret_is_gone_and_counted_as_what_it_is(profile: str) -> None:
     missed = [verdict for verdict in verdicts(True, profile) if not verdict.good]

@@ -30,6 +30,7 @@ def test_the_demo_tells_the_whole_story_and_leaves_nothing_behind(tmp_path: Path
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.exhaustive
 def test_the_demo_fits_eighty_columns_and_is_plain_in_a_pipe(tmp_path: Path) -> None:
     text = run("demo", cwd=tmp_path, TMPDIR=str(tmp_path)).text
     assert max(map(width, text.splitlines())) <= 80

@@ -76,6 +76,7 @@ def crowd(log: AuditLog, slow: Slow, count: int, work: object) -> None:
     helper.join(60)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
 def test_a_hundred_threads_share_syncs_and_lose_nothing(disk: Disk, shared: bool) -> None:
     receipts = defaultdict(list)

@@ -788,6 +788,7 @@ logger.error("first")
     assert _messages(disk)[0] == "first"
 
 
+@pytest.mark.exhaustive
 def test_ten_thousand_records_of_a_thousand_threads_at_the_interpreters_end(disk: Disk) -> None:
     script = """
 import logging, sys, threading

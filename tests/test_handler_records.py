@@ -355,6 +355,7 @@ def test_a_record_with_hardly_anything_in_it(logger: Logger) -> None:
     assert logger.last["problems"][0].startswith("time: ")
 
 
+@pytest.mark.exhaustive
 def test_what_is_too_long_is_shortened(logger: Logger) -> None:
     logger.info("%s", "x" * 10_000_000, extra={"user": "u1", "body": b"\xff" * 100_000})
     assert logger.last["message"]["bytes"] == 10_000_000
@@ -427,6 +428,7 @@ _odd: Any = st.one_of(
 _names = [*sorted(vars(logging.makeLogRecord({}))), "audit_type", "taskName", "extra", "type", "seq", "\ud83d"]
 
 
+@pytest.mark.exhaustive
 @given(st.dictionaries(st.sampled_from(_names), _odd, max_size=6), st.sets(st.sampled_from(_names)))
 def test_whatever_a_record_is_like_it_is_recorded(changes: dict[str, Any], gone: set[str]) -> None:
     """What a filter, a record factory or a strange library may have made of it."""

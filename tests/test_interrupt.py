@@ -104,6 +104,7 @@ def test_one_of_two_that_share_may_be_interrupted_anywhere(
     assert [event["n"] for event in events if event["type"] == "own"] == list(range(1, nth + 1))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
 def test_a_leader_that_is_interrupted_anywhere_tells_its_followers_the_truth(
     disk: Disk, monkeypatch: pytest.MonkeyPatch, shared: bool

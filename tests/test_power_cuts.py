@@ -17,7 +17,7 @@ from workloads import FOLDER, LATE, SHORT, SPILL, SPILL_INTERVAL, WORKLOADS, Tol
 from jsonl_audit import SealError
 
 pytestmark = pytest.mark.exhaustive
-SOME, MANY = 12, 1_000
+SOME, MANY = 10, 1_000
 """How many disks are tried for one moment, by lot where there are more; with --long."""
 LIVES = 5
 

@@ -175,6 +175,7 @@ def test_a_long_line_within_the_limit_is_read(log_dir: Path) -> None:
     assert seqs(log.active, after=3) == [4]
 
 
+@pytest.mark.exhaustive
 @given(st.data())
 def test_any_damage_leaves_records_or_a_documented_error(
     tmp_path_factory: pytest.TempPathFactory, data: Any

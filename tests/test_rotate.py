@@ -232,6 +232,7 @@ def test_receipts_and_head_go_on_across_segments(disk: Disk) -> None:
 # -- a segment that was reopened
 
 
+@pytest.mark.exhaustive
 def test_a_reopened_segment_is_walked_in_slices(disk: Disk, calls: Calls) -> None:
     with disk.open() as log:
         for _ in range(20):

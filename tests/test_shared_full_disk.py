@@ -21,6 +21,7 @@ pytestmark = [
 WRITERS, EVENTS, LATER = 3, 30, 5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="no /proc here")
 @pytest.mark.parametrize("fsync", ["always", "never"])
 @pytest.mark.parametrize("policy", ["raise", "block", "spill", "drop"])

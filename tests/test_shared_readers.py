@@ -23,6 +23,7 @@ WRITERS = 4
 SECONDS = 1.5
 
 
+@pytest.mark.exhaustive
 def test_reading_and_verifying_beside_four_writers(disk: Disk) -> None:
     """verify, query and tail in a loop, and `tail -f` from the beginning, until the writers are done."""
     with sharing(disk) as log:

@@ -356,6 +356,7 @@ def test_what_a_living_process_holds_is_its_own(disk: Disk, calls: Calls, elsewh
     assert numbers(disk) == [1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("nth", range(1, 12))
 @pytest.mark.parametrize("name", ["write", "sync", "unlink"])
 def test_bringing_in_that_is_interrupted_neither_doubles_nor_loses(

@@ -642,6 +642,7 @@ plain_json = st.recursive(
 not_ours = names.filter(lambda name: name not in record.RESERVED | {"time", "timestamp"})
 
 
+@pytest.mark.exhaustive
 @given(st.dictionaries(keys, anything, max_size=8))
 def test_any_event_becomes_a_lawful_line_or_is_refused_by_name(event: dict[Any, Any]) -> None:
     try:

@@ -289,6 +289,7 @@ def test_copies_elsewhere_are_verified_as_well(log: Log, tmp_path: Path) -> None
 # -- lines of 100 MB, invalid UTF-8, odd years
 
 
+@pytest.mark.exhaustive
 def test_a_line_of_100_mb_is_named(tmp_path: Path) -> None:
     log = build(tmp_path, segments=1, events=2)
     lines = log.lines(1)

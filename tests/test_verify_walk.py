@@ -97,6 +97,7 @@ def segments(draw: st.DrawFn) -> bytes:
     return data
 
 
+@pytest.mark.exhaustive
 @given(segments(), st.integers(1, 700))
 def test_the_size_of_the_blocks_changes_nothing(data: bytes, size: int) -> None:
     assert told(walked(data, size)) == told(walked(data))
