@@ -61,15 +61,6 @@ def _at_run_time(module: Path) -> ast.Module:
     return tree
 
 
-def _running(module: Path) -> ast.Module:
-    """The module without what only type checkers read."""
-    tree = ast.parse(module.read_text("utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            node.body = [ast.Pass()]
-    return tree
-
-
 def _imported_parts(module: Path) -> set[str]:
     """The rooms that a module imports from at run time, wherever in the module the import stands."""
     inside = ["jsonl_audit", *module.relative_to(PACKAGE).parts[:-1]]

@@ -51,7 +51,8 @@ def _value(name: str, given: Any) -> Any:
         return int(text)
     if name in _FLAGS and (name, text) != ("artifacts", "zstd"):
         if text.lower() not in _WORDS:
-            raise ValueError(f"{name} is true or false, not {given!r}")
+            words = "true, false or zstd" if name == "artifacts" else "true or false"
+            raise ValueError(f"{name} is {words}, not {given!r}")
         return _WORDS[text.lower()]
     return given
 

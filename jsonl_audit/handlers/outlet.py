@@ -175,7 +175,7 @@ class Outlet:
             return None
 
     def append(self, event: Mapping[str, Any], failed: _Failed) -> Receipt | None:
-        """Appends one event, shortened if its line would be too long.
+        """Appends one event; one that is too long is cut where artifacts cannot take its large values.
 
         Returns None if it came in the middle of another append of this thread: it is appended as soon as that is over,
         and `failed` is called with the error if it cannot be. Raises what AuditLog.append raises.
