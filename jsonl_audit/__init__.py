@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from jsonl_audit import aio, events, views
+    from jsonl_audit import aio, events, manifest, views
     from jsonl_audit.aio import AsyncAuditLog
     from jsonl_audit.context import context
     from jsonl_audit.errors import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from jsonl_audit.events import Actor, AuditEvent, EventType, Target
     from jsonl_audit.log import AuditLog
+    from jsonl_audit.manifest import Manifest
     from jsonl_audit.persistence import FileSettings, Persistence
     from jsonl_audit.reader.filters import Filters
     from jsonl_audit.reader.follow import follow
@@ -71,6 +72,7 @@ __all__ = [
     "InvalidEventError",
     "LockedError",
     "LogError",
+    "Manifest",
     "NewerFormatError",
     "NotALogError",
     "Note",
@@ -95,6 +97,7 @@ __all__ = [
     "events",
     "follow",
     "get",
+    "manifest",
     "query",
     "tail",
     "verify",
@@ -111,6 +114,7 @@ _HOMES = {
     "FileSettings": "persistence",
     "Filters": "reader",
     "Finding": "verifier",
+    "Manifest": "manifest",
     "Note": "verifier",
     "Notice": "reader",
     "Persistence": "persistence",
@@ -126,6 +130,7 @@ _HOMES = {
     "events": "events",
     "follow": "reader",
     "get": "reader",
+    "manifest": "manifest",
     "query": "reader",
     "tail": "reader",
     "verify": "verifier",

@@ -64,12 +64,12 @@ OPEN_FILES_MOVE = not _WINDOWS
 _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EISDIR)
 
 
-def open_append(path: str, *, create: bool = False, empty: bool = False, mode: int = 0o600) -> int:
+def open_append(path: str, *, create: bool = False, empty: bool = False, new: bool = False, mode: int = 0o600) -> int:
     """A descriptor whose every write lands at the end of the file; it can be read too, even once the name is gone.
 
-    `create` makes the file with exactly `mode`, whatever the umask; with `empty` what stood in it is dropped.
+    `create` makes it with exactly `mode`; with `empty` what stood in it is dropped, with `new` nothing may stand there.
     """
-    flags = os.O_RDWR | os.O_APPEND | _BINARY | _CLOEXEC | (os.O_TRUNC if empty else 0)
+    flags = os.O_RDWR | os.O_APPEND | _BINARY | _CLOEXEC | (os.O_TRUNC if empty else 0) | (os.O_EXCL if new else 0)
     if not create:
         return os.open(path, flags)
     return _with_mode(_open_own(path, flags | os.O_CREAT, mode), mode)

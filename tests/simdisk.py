@@ -199,7 +199,11 @@ class SimDisk:
 
     # -- the calls of jsonl_audit.storage, by its names
 
-    def open_append(self, path: str, *, create: bool = False, empty: bool = False, mode: int = 0o600) -> int:
+    def open_append(
+        self, path: str, *, create: bool = False, empty: bool = False, new: bool = False, mode: int = 0o600
+    ) -> int:
+        if new and self.exists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         if create and not self.exists(path):
             above, name = os.path.split(path)
             self.directory(above)

@@ -22,6 +22,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"doctor"},
     {"ship", "receive", "report", "compare", "extract"},
+    {"manifest"},
     {"handlers"},
     {"aio", "persistence", "views"},
     {"log"},
