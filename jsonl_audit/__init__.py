@@ -50,12 +50,13 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.notices import Notice, ReadWarning
     from jsonl_audit.reader.query import query, tail
     from jsonl_audit.redact import Redactor
-    from jsonl_audit.verifier import Finding, Note, Report, verify
+    from jsonl_audit.verifier import Anchored, Finding, Note, Report, verify
     from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
     from jsonl_audit.writer.stats import Stats
 
 __all__ = [
     "Actor",
+    "Anchored",
     "ArtifactError",
     "AsyncAuditLog",
     "AuditError",
@@ -106,6 +107,7 @@ __all__ = [
 
 _HOMES = {
     "Actor": "events",
+    "Anchored": "verifier",
     "AsyncAuditLog": "aio",
     "AuditEvent": "events",
     "AuditLog": "log",

@@ -219,4 +219,4 @@ class ClosedError(AuditError, ValueError):
 
 
 class QueryError(AuditError, ValueError):
-    """A filter, a date or a position makes no sense."""
+    """A filter, a date, a position or an anchor makes no sense."""

@@ -338,11 +338,11 @@ class AuditLog:
 
         return reader.query(self.path, **filters)
 
-    def verify(self, *, full: bool = False) -> Report:
+    def verify(self, *, full: bool = False, expect: object = ()) -> Report:
         """What a verifier says of this log now; see :func:`jsonl_audit.verify`."""
         from jsonl_audit import verifier
 
-        return verifier.verify(self.path, full=full)
+        return verifier.verify(self.path, full=full, expect=expect)
 
     def persist(self, event: Mapping[str, Any]) -> Receipt:
         """:meth:`append`, under the name of :class:`jsonl_audit.Persistence`."""

@@ -12,7 +12,7 @@ import pytest
 from logs import Log, build
 
 from jsonl_audit import record
-from jsonl_audit.verifier import Finding, Note, Report, explain, verify
+from jsonl_audit.verifier import Anchored, Finding, Note, Report, explain, verify
 from jsonl_audit.verifier.report import EXIT, VERDICT_OF, VERDICTS
 
 FORMAT = Path(__file__).resolve().parent.parent / "docs" / "format.md"
@@ -67,7 +67,7 @@ def test_the_first_line_says_the_verdict_and_that_nothing_vouches_for_it(damaged
     assert first.startswith("tampered: ")
     assert "Not anchored" in first
     assert "cannot be ruled out" in first
-    anchored = dataclasses.replace(verify(damaged.active), anchored=True)
+    anchored = dataclasses.replace(verify(damaged.active), anchored=Anchored(3, "expect", None))
     assert "Not anchored" not in anchored.text()
 
 

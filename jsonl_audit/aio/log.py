@@ -323,11 +323,11 @@ class AsyncAuditLog:
         """The records that match, for ``async for``; see :func:`jsonl_audit.aio.query`."""
         return reading.query(self.path, **filters)
 
-    async def verify(self, *, full: bool = False) -> Report:
+    async def verify(self, *, full: bool = False, expect: object = ()) -> Report:
         """What a verifier says of this log now, in a thread; see :func:`jsonl_audit.verify`."""
         from jsonl_audit import verifier
 
-        return await asyncio.to_thread(verifier.verify, self.path, full=full)
+        return await asyncio.to_thread(verifier.verify, self.path, full=full, expect=expect)
 
     # -- as jsonl_audit.Persistence, to be awaited
 

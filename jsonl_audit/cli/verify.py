@@ -22,6 +22,7 @@ Examples:
   jsonl-audit verify --full /var/log/gateway
   jsonl-audit verify archive/audit.*Z.jsonl
   jsonl-audit verify --each /srv/*/audit.jsonl
+  jsonl-audit verify --expect 1042:$(cat /mnt/elsewhere/head)
   jsonl-audit verify --json | jq -c '.findings[]'
   jsonl-audit verify -q || mail -s 'look at the audit log' root
 """
@@ -32,6 +33,10 @@ _WORST_LAST = (0, 3, 2, 4, 1)
 @click.command(epilog=EXAMPLES)
 @click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATH]...")
 @click.option("--full", is_flag=True, help="Walk every line, instead of checking sealed segments by their digests.")
+@click.option(
+    "--expect", multiple=True, metavar="SEQ:HASH",
+    help="An anchor noted elsewhere, or a file of receipts, a report or a manifest; again for more.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 @click.option("--each", is_flag=True, help="Each PATH is a log of its own.")
 @click.option("--all", "everything", is_flag=True, help="List every place, however many there are.")
@@ -52,9 +57,12 @@ def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
       3  empty, or incomplete: a part is not here
       4  no such path, an I/O error
 
-    What the log alone cannot show is that all of it was rewritten, or its end cut off: note the head elsewhere.
+    What the log alone cannot show is that all of it was rewritten, or its end cut off: note a seq and its hash, any
+    receipt, elsewhere, and give it with --expect.
     """
     shown = _Shown(**options)
+    if each and options["expect"]:
+        raise click.UsageError("--expect is of one log: leave --each out")
     if each:
         return shown.several(paths or (log_path(None),))
     if len(paths) > 1:
@@ -66,13 +74,12 @@ class _Shown:
     """How reports are shown."""
 
     def __init__(
-        self, full: bool, as_json: bool, everything: bool, quiet: bool, workers: int | None, color: str
+        self, as_json: bool, everything: bool, quiet: bool, color: str, workers: int | None, **options: Any
     ) -> None:
-        self._full = full
+        self._options = options if workers is None else {"workers": workers, **options}
         self._as_json = as_json
         self._limit = 0 if everything else 10
         self._quiet = quiet
-        self._workers = workers
         self._out = Output()
         self._paint = Paint(wanted(color, terminal=self._out.terminal))
 
@@ -105,9 +112,8 @@ class _Shown:
     def _verify(self, path: str | list[str]) -> Report:
         from jsonl_audit.verifier import verify
 
-        options: dict[str, Any] = {} if self._workers is None else {"workers": self._workers}
         with Progress("verifying") as progress:
-            return verify(path, full=self._full, progress=progress, **options)
+            return verify(path, progress=progress, **self._options)
 
     def _text(self, report: Report) -> bytes:
         first, *rest = visible_lines(report.text(self._limit))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jsonl_audit.verifier.report import Finding, Note, Report
+from jsonl_audit.verifier.report import Anchored, Finding, Note, Report
 from jsonl_audit.verifier.verification import verify, verify_each
 
-__all__ = ["Finding", "Note", "Report", "verify", "verify_each"]
+__all__ = ["Anchored", "Finding", "Note", "Report", "verify", "verify_each"]

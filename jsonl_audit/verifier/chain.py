@@ -19,8 +19,11 @@ def believed(floors: list[Floor], headers: list[Header]) -> Floor | None:
     return None
 
 
-def missing(chain: dict[int, Checked], start: int) -> list[Finding]:
-    """The gaps in the numbers of the segments, which should begin with `start`."""
+def missing(chain: dict[int, Checked], start: int, *, purged_later: bool = False) -> list[Finding]:
+    """The gaps in the numbers of the segments, which should begin with `start`.
+
+    `purged_later` says that there is a purge, recorded behind the last anchored record.
+    """
     found = []
     due = start
     for number in sorted(chain):
@@ -32,6 +35,8 @@ def missing(chain: dict[int, Checked], start: int) -> list[Finding]:
             if header is not None and header.previous is not None:
                 name = header.previous.name
                 named = f"; the last of them was {name}" if number > due + 1 else f" ({name})"
+            if purged_later and due == start:
+                named += "; the purge record stands behind the last anchored one and excuses nothing"
             found.append(
                 Finding(
                     "segment-missing", f"{which} not here{named}", checked.file.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jsonl_audit.verifier.report import Finding, Note, Report
+from jsonl_audit.verifier.report import VERDICTS, Finding, Note, Report
 
 __all__ = ["text"]
 
@@ -15,6 +15,12 @@ _VERDICT = {
     "tampered": "bytes differ from what was committed: damage or intent, which cannot be told apart",
 }
 _UNANCHORED = "Not anchored: that the whole log was rewritten, or its end cut off, cannot be ruled out"
+_WAS = {
+    "expect": "a hash that was expected",
+    "receipt": "a receipt",
+    "report": "an earlier report",
+    "manifest": "a manifest",
+}
 
 # What each kind means, and what to do next.
 _FINDINGS = {
@@ -70,6 +76,18 @@ _FINDINGS = {
         "an artifact is not what was stored when a record referred to it",
         "Do not trust it. Put it back from a copy; the name of the file is the BLAKE3 of what it should hold.",
     ),
+    "checkpoint-mismatch": (
+        "the record at an anchored seq has another hash than was noted: the log was rewritten, there or before",
+        "Trust nothing behind the last anchor that it agrees with. Find a copy made before. Is the anchor of this log?",
+    ),
+    "records-cut": (
+        "the end was cut off, an older copy was put back, or a power cut took what was not synced (fsync interval, never)",
+        "Look for the end where the log was shipped to. Is this a copy made before? Then verify it with --copy.",
+    ),
+    "anchor-missing": (
+        "what is here does not reach the anchored record, which vouches for nothing then",
+        "Bring the files together that are missing, or verify with an anchor that lies in those that are here.",
+    ),
     "documented-damage": (
         "damage that was there when the segment was sealed; the next header lists it, and it stays reported",
         "Look for the records in a copy made before the damage.",
@@ -83,7 +101,7 @@ _QUICK = (
 
 def text(report: Report, limit: int) -> str:
     """The report; at most `limit` places of each kind are listed, all of them if it is 0."""
-    anchor = "" if report.anchored else f" {_UNANCHORED}."
+    anchor = f" {_anchored(report)}."
     lines = [f"{report.verdict}: {_VERDICT[report.verdict]}.{anchor}", report.path]
     if report.records:
         head = f", head {report.head}" if report.head else ""
@@ -108,6 +126,19 @@ def text(report: Report, limit: int) -> str:
     if not report.full and report.segments > 1:
         lines += ["", _QUICK]
     return "\n".join(lines)
+
+
+def _anchored(report: Report) -> str:
+    """What is vouched for, and what is not."""
+    found = report.anchored
+    if not found:
+        return _UNANCHORED
+    what = f"Anchored at seq {found.through_seq} by {_WAS.get(found.by, found.by)}"
+    if VERDICTS.index(report.verdict) > VERDICTS.index("empty"):
+        return f"{what}: what is linked to that record, back to the first gap or break, is as it was then"
+    if found.through_seq == report.last_seq:
+        return f"{what}, the last: nothing was rewritten or cut off"
+    return f"{what}: up to there nothing was rewritten; behind it, that cannot be ruled out, nor a cut end"
 
 
 def _place(entry: Finding | Note) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from jsonl_audit import record
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.links import Link
 from jsonl_audit.segment import Floor, Header, describe_foreign
-from jsonl_audit.verifier import artifacts, chain, copies, newest, sealed
+from jsonl_audit.verifier import artifacts, chain, copies, newest, sealed, vouching
+from jsonl_audit.verifier.anchors import Anchor
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import Collected, File
 from jsonl_audit.verifier.report import VERDICT_OF, VERDICTS, Finding, Note, Report
@@ -18,9 +20,9 @@ from jsonl_audit.verifier.work import Work
 __all__ = ["judge"]
 
 
-def judge(collected: Collected, work: Work) -> Report:
+def judge(collected: Collected, work: Work, anchors: Sequence[Anchor] = ()) -> Report:
     """The report on these files. Raises NotALogError, NewerFormatError, StorageError, Vanished."""
-    log = _Log(collected, work)
+    log = _Log(collected, work, anchors)
     log.sort()
     if log.groups:
         log.check()
@@ -31,9 +33,10 @@ def judge(collected: Collected, work: Work) -> Report:
 class _Log:
     """A log while it is judged."""
 
-    def __init__(self, collected: Collected, work: Work) -> None:
+    def __init__(self, collected: Collected, work: Work, anchors: Sequence[Anchor]) -> None:
         self.collected = collected
         self.work = work
+        self.anchors = anchors
         self.groups: dict[int, list[File]] = {}
         """The files by segment number; of several with one number, one is the segment."""
         self.strays: list[tuple[File, Link | None]] = []
@@ -42,6 +45,8 @@ class _Log:
         self.findings: list[Finding] = []
         self.notes: list[Note] = [*collected.notes]
         self.floor: Floor | None = None
+        self.not_excused = False
+        """Whether a purge was recorded behind the last anchored record, so that it excuses nothing."""
 
     # -- which file is what
 
@@ -113,6 +118,10 @@ class _Log:
         headers = [file.header for files in self.groups.values() for file in files if file.header is not None]
         said = [header.purged for header in headers] + [self.chain[last].floor]
         floors = [floor for floor in said if floor is not None and floor.segment < last]
+        if self.anchors and floors:
+            covered = vouching.excused(floors, vouching.newest(self.anchors, self.groups), self.groups)
+            self.not_excused = len(covered) < len(floors)
+            floors = covered
         self.floor = floor = chain.believed(floors, headers)
         if floor is None:
             return
@@ -131,7 +140,7 @@ class _Log:
             elif number == start:
                 zero = Link(0, record.ZERO, "") if floor is None else Link(floor.last_seq, floor.head, "")
                 chain.link(None, checked, zero)
-        self.findings += chain.missing(self.chain, start)
+        self.findings += chain.missing(self.chain, start, purged_later=self.not_excused)
 
     # -- telling
 
@@ -151,6 +160,12 @@ class _Log:
         findings = [finding for checked in segments for finding in checked.findings] + self.findings
         notes = self.notes + [note for checked in segments for note in checked.notes]
         told, more = artifacts.judge(self.collected, segments, self.work)
+        findings += told
+        notes += more
+        at_its_end = self.collected.named and self.collected.active is not None
+        if segments:
+            at_its_end = at_its_end and segments[-1].file is self.collected.active
+        told, more, anchored = vouching.hold(self.anchors, segments, self.floor, whole_end=at_its_end)
         findings += told
         notes += more
         records = sum(checked.records for checked in segments)
@@ -176,6 +191,7 @@ class _Log:
             head=lasts[-1].hash if lasts else None,
             findings=tuple(findings),
             notes=tuple(notes),
+            anchored=anchored,
             corrupted=tuple(corrupted),
             chain_breaks=tuple(
                 dict.fromkeys(

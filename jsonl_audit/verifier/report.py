@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["EXIT", "VERDICTS", "VERDICT_OF", "Finding", "Note", "Report"]
+__all__ = ["EXIT", "VERDICTS", "VERDICT_OF", "Anchored", "Finding", "Note", "Report"]
 
 VERDICTS = ("intact", "torn", "empty", "incomplete", "forked", "tampered")
 """From best to worst: of several that apply, the worst is the verdict."""
@@ -22,9 +22,12 @@ VERDICT_OF = {
     "clock-backwards": "tampered",
     "documented-damage": "tampered",
     "artifact-altered": "tampered",
+    "checkpoint-mismatch": "tampered",
+    "records-cut": "tampered",
     "fork": "forked",
     "segment-missing": "incomplete",
     "artifact-missing": "incomplete",
+    "anchor-missing": "incomplete",
     "torn-tail": "torn",
 }
 """What each kind of finding makes of the verdict."""
@@ -37,7 +40,7 @@ class Finding:
     kind: str
     """`record-modified`, `chain-broken`, `records-missing`, `malformed-line`, `header-missing`, `segment-altered`,
     `segment-missing`, `foreign-segment`, `fork`, `torn-tail`, `clock-backwards`, `documented-damage`,
-    `artifact-missing` or `artifact-altered`."""
+    `artifact-missing`, `artifact-altered`, `checkpoint-mismatch`, `records-cut` or `anchor-missing`."""
     message: str
     segment: str | None = None
     """The name of the file."""
@@ -71,7 +74,7 @@ class Note:
 
     kind: str
     """`documented-torn`, `purged-prefix`, `older-copy`, `unfinished`, `active-missing`, `clock-clamped`,
-    `not-a-segment`, `artifact-unreferenced` or `artifacts-not-looked-for`."""
+    `not-a-segment`, `artifact-unreferenced`, `artifacts-not-looked-for` or `anchor-purged`."""
     message: str
     segment: str | None = None
     line: int | None = None
@@ -88,6 +91,22 @@ class Note:
             "offset": self.offset,
             "message": self.message,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """Up to where something trusted from elsewhere vouches for a log: the newest anchor that it agrees with."""
+
+    through_seq: int
+    """That record is as it was when the anchor was taken, and so is all that is linked to it."""
+    by: str
+    """What the anchor was: ``"expect"`` (a seq and a hash), ``"receipt"``, ``"report"`` or ``"manifest"``."""
+    time: str | None
+    """``ts`` of that record; None where it is not here itself, and the next one vouches for it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``verify --json`` shows as ``anchored``."""
+        return {"through_seq": self.through_seq, "by": self.by, "time": self.time}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +138,8 @@ class Report:
     """The ids of records that were changed or break a rule; where no id can be read, the seq or the place."""
     chain_breaks: tuple[int, ...] = ()
     """The seqs of records that do not go on from the record before them."""
-    anchored: bool = False
-    """Whether something trusted from elsewhere vouches for the log. Else a full rewrite cannot be ruled out."""
+    anchored: Anchored | Literal[False] = False
+    """Up to where something trusted from elsewhere vouches for the log. Else a full rewrite cannot be ruled out."""
 
     @property
     def exit_code(self) -> int:
@@ -150,7 +169,7 @@ class Report:
         """
         return {
             "verdict": self.verdict,
-            "anchored": self.anchored,
+            "anchored": self.anchored and self.anchored.to_dict(),
             "records": self.records,
             "verified": self.verified,
             "corrupted": list(self.corrupted),

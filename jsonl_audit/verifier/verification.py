@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from jsonl_audit.errors import AuditError, StorageError
+from jsonl_audit.verifier.anchors import parse
 from jsonl_audit.verifier.files import Vanished, collect
 from jsonl_audit.verifier.judge import judge
 from jsonl_audit.verifier.report import Report
@@ -22,6 +23,7 @@ def verify(
     paths: _Path | Sequence[_Path],
     *,
     full: bool = False,
+    expect: object = (),
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
 ) -> Report:
@@ -34,11 +36,15 @@ def verify(
         compressed file is verified alone. A list: exactly these files of one log.
     :param full: walk every line, on all cores. Else sealed segments are checked by their digests, at the speed of the
         hash, and only what disagrees is walked.
+    :param expect: anchors, one or several: what was noted elsewhere of a record, by which a rewritten log or a cut end
+        is found. ``(seq, hash)``, ``"SEQ:HASH"``, a receipt, an earlier report, a manifest, any of them as JSON, or the
+        path of a file of them.
     :param progress: called with the bytes done and the bytes in all.
     :param workers: how many cores to use; all by default.
 
     Raises :class:`~jsonl_audit.LogError` (exit status 2) for what is no log, a log of a newer format, or a directory
-    without a log, :class:`~jsonl_audit.StorageError` (4) for what is not here or cannot be read.
+    without a log, :class:`~jsonl_audit.QueryError` (2) for what is no anchor, and
+    :class:`~jsonl_audit.StorageError` (4) for what is not here or cannot be read.
 
     >>> import tempfile, pathlib
     >>> from jsonl_audit import AuditLog
@@ -48,17 +54,19 @@ def verify(
     >>> report = verify(path)
     >>> report.verdict, report.ok, report.last_seq, report.head == receipt.hash
     ('intact', True, 2, True)
+    >>> verify(path, expect=receipt).anchored.through_seq, verify(path, expect=[(1, receipt.hash)]).verdict
+    (2, 'tampered')
     >>> _ = path.write_bytes(path.read_bytes().replace(b"success", b"failure"))
     >>> report = verify(path)
     >>> report.verdict, report.findings[0].kind, report.findings[0].seq, report.corrupted == (receipt.id,)
     ('tampered', 'record-modified', 2, True)
     """
-    looks = 0
+    looks, anchors = 0, parse(expect)
     with Work(full=full, progress=progress, workers=workers) as work:
         for _ in range(_TRIES):
             try:
                 with collect(paths) as collected:
-                    report = judge(collected, work)
+                    report = judge(collected, work, anchors)
                     looks += 1
                     if report.verdict == "intact" or looks == _LOOKS or not collected.changed():
                         return report
