@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from jsonl_audit.errors import AuditError, StorageError
 from jsonl_audit.verifier.anchors import parse
-from jsonl_audit.verifier.files import Vanished, collect
+from jsonl_audit.verifier.files import Collected, Vanished, collect
 from jsonl_audit.verifier.judge import judge
 from jsonl_audit.verifier.report import Report
 from jsonl_audit.verifier.work import Work
 
-__all__ = ["verify", "verify_each"]
+__all__ = ["verified", "verify", "verify_each"]
+
+Result = TypeVar("Result")
 
 _Path = str | os.PathLike[str]
 _LOOKS = 3  # at a log that is not whole, and was written to meanwhile
@@ -61,6 +64,23 @@ def verify(
     >>> report.verdict, report.findings[0].kind, report.findings[0].seq, report.corrupted == (receipt.id,)
     ('tampered', 'record-modified', 2, True)
     """
+    options: dict[str, Any] = {"full": full, "expect": expect, "progress": progress, "workers": workers}
+    return verified(paths, lambda _, report: report, **options)
+
+
+def verified(
+    paths: _Path | Sequence[_Path],
+    take: Callable[[Collected, Report], Result],
+    *,
+    full: bool = False,
+    expect: object = (),
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> Result:
+    """What `take` makes of the report of :func:`verify` and of the files that it is about, while they are open.
+
+    It is called again where a file vanished under it. Raises as `verify` does.
+    """
     looks, anchors = 0, parse(expect)
     with Work(full=full, progress=progress, workers=workers) as work:
         for _ in range(_TRIES):
@@ -69,7 +89,7 @@ def verify(
                     report = judge(collected, work, anchors)
                     looks += 1
                     if report.verdict == "intact" or looks == _LOOKS or not collected.changed():
-                        return report
+                        return take(collected, report)
             except Vanished:
                 continue
             except OSError as error:
