@@ -75,7 +75,7 @@ HOW = {
 }
 """How much of its work the call has done when it fails; of other calls nothing."""
 HOWS = ("undone", "done", "half")
-SINGLE, PAIRS, CRASHES = 56, 28, 28
+SINGLE, PAIRS, CRASHES = 36, 18, 18
 """So many cases of each workload; with `--long` all, and of the pairs so many times more:"""
 LONGER = 100
 LASTS = ("once", "until the close", "for ever", "all calls until the close", "all calls for ever")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -60,25 +61,32 @@ class Simulated(Full):
         return self._write(fd, part)
 
 
-@pytest.fixture(params=["tmpfs", "simulated"])
-def full(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Full]:
+def _mounted(folder: Path) -> bool:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    try:
+        return subprocess.run(mount, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Full]:
+    """A mounted disk or a simulated one, by lot; what of the two can be had."""
     monkeypatch.setattr(policy, "TRY_EVERY", 0.01)
     folder = tmp_path / "small"
     folder.mkdir()
-    if request.param == "simulated":
-        if not os.path.exists("/proc/self/fd"):
-            pytest.skip("what a descriptor stands for cannot be known here")
+    known = os.path.exists("/proc/self/fd")  # else what a descriptor stands for cannot be told
+    if known and random.random() < 0.5:
         yield Simulated(folder, monkeypatch)
-        return
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield Full(folder)
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True, stdin=subprocess.DEVNULL)
+    elif _mounted(folder):
+        try:
+            yield Full(folder)
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=True, stdin=subprocess.DEVNULL)
+    elif known:
+        yield Simulated(folder, monkeypatch)
+    else:
+        pytest.skip("no file system can be mounted here, and none be simulated")
 
 
 class Told:

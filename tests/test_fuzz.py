@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
-INPUTS = {"segment": 30, "reading": 30, "opening": 60, "event": 300, "filters": 300, "command": 250}
+INPUTS = {"segment": 20, "reading": 20, "opening": 30, "event": 150, "filters": 150, "command": 125}
 """How many mutated inputs each target gets, beside its seeds."""
 
 

@@ -55,7 +55,7 @@ pytestmark = pytest.mark.exhaustive
 
 NAME = os.path.basename(LOG)
 STEPS = 50
-EXAMPLES, LONGER = 150, 12_000
+EXAMPLES, LONGER = 75, 12_000
 """So many times so many steps, and with `--long`, which takes some ten minutes."""
 
 
