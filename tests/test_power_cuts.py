@@ -75,7 +75,7 @@ def test_the_power_cut_at_any_moment(
 def test_every_disk_that_a_power_cut_may_leave_of_a_short_run(
     mount: Mount, workload: Workload, long: bool, tried: Callable[[str, int], None]
 ) -> None:
-    """Every size by the byte, every sector kept, lost or zero, every name: all of them if long, else some of each step."""
+    """Every size by the byte, every sector kept, lost or zero, every name: all if long, else some of each step."""
     tried("states", cut_everywhere(mount, workload, every_byte, 0 if long else FEW, random.Random(0)))
 
 
