@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.notices import Notice, ReadWarning
     from jsonl_audit.reader.query import query, tail
     from jsonl_audit.redact import Redactor
+    from jsonl_audit.slices import Slice, extract
     from jsonl_audit.verifier import Anchored, Finding, Note, Report, verify
     from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
     from jsonl_audit.writer.stats import Stats
@@ -86,6 +87,7 @@ __all__ = [
     "Report",
     "ReservedTypeError",
     "SealError",
+    "Slice",
     "SpilledReceipt",
     "Stats",
     "StorageError",
@@ -96,6 +98,7 @@ __all__ = [
     "aio",
     "context",
     "events",
+    "extract",
     "follow",
     "get",
     "manifest",
@@ -124,12 +127,14 @@ _HOMES = {
     "Receipt": "writer.chain",
     "Redactor": "redact",
     "Report": "verifier",
+    "Slice": "slices",
     "SpilledReceipt": "writer.chain",
     "Stats": "writer.stats",
     "Target": "events",
     "aio": "aio",
     "context": "context",
     "events": "events",
+    "extract": "slices",
     "follow": "reader",
     "get": "reader",
     "manifest": "manifest",

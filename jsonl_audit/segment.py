@@ -27,6 +27,7 @@ __all__ = [
     "first_line",
     "header_details",
     "is_sealed_name",
+    "log_name_of",
     "parse_header",
     "settings_of",
 ]
@@ -37,7 +38,7 @@ HEADER_LIMIT = record.HARD_LIMIT
 
 _STAMP = r"[0-9]{8}T[0-9]{12}Z"
 _COMPRESSED = r"(?:\.gz|\.zst)?"
-_SEALED_ANY = re.compile(rf".+\.{_STAMP}(?:\.[^.]+)?{_COMPRESSED}")
+_SEALED_ANY = re.compile(rf"(.+)\.{_STAMP}((?!\.gz$|\.zst$)\.[^.]+)?{_COMPRESSED}")
 _LOG_ID = record.UUID
 _MOST = 2**62  # a file is no longer than that, and a log has no more records
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
@@ -141,7 +142,17 @@ def is_sealed_name(name: str) -> bool:
     >>> is_sealed_name("audit.20261121T101112123456Z.jsonl"), is_sealed_name("audit.2026.jsonl")
     (True, False)
     """
-    return _SEALED_ANY.fullmatch(name) is not None
+    return log_name_of(name) is not None
+
+
+def log_name_of(name: str) -> str | None:
+    """The name of the log whose sealed segment would have this file name; None where that has no such form.
+
+    >>> log_name_of("audit.20261121T101112123456Z.jsonl.gz"), log_name_of("audit.jsonl")
+    ('audit.jsonl', None)
+    """
+    found = _SEALED_ANY.fullmatch(name)
+    return None if found is None else found[1] + (found[2] or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,14 +362,8 @@ def settings_of(details: Any) -> dict[str, Any] | None:
 
 
 def _two_seqs(value: Any) -> tuple[int, int] | None:
-    if (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(type(seq) is int for seq in value)
-        and 0 < value[0] <= value[1]
-    ):
-        return value[0], value[1]
-    return None
+    whole = isinstance(value, list) and len(value) == 2 and all(type(seq) is int for seq in value)
+    return (value[0], value[1]) if whole and 0 < value[0] <= value[1] else None
 
 
 def first_line(fd: int) -> bytes:

@@ -14,7 +14,7 @@ from types import TracebackType
 from jsonl_audit import storage
 from jsonl_audit.content import Content, first_line_of
 from jsonl_audit.errors import LogError, NotALogError, StorageError
-from jsonl_audit.segment import Names, is_sealed_name, parse_header
+from jsonl_audit.segment import Names, is_sealed_name, log_name_of, parse_header
 from jsonl_audit.succession import is_successor
 
 __all__ = ["Snapshot", "resolve"]
@@ -42,6 +42,8 @@ def resolve(path: str | os.PathLike[str]) -> str:
     found = [name for name in names if name in locks] or locks
     if not found:
         found = [name for name in names if name.endswith(".jsonl") and not is_sealed_name(name)]
+    if not found:  # sealed segments alone, as in a slice
+        found = sorted({log for name in names if (log := log_name_of(name)) is not None})
     if len(found) == 1:
         return os.path.join(given, found[0])
     what = f"several logs: {', '.join(found)}; name one of them" if found else "no log; name one by its path"

@@ -42,6 +42,7 @@ __all__ = [
     "probe",
     "read",
     "reading",
+    "remove_directory",
     "rename",
     "replace",
     "size",
@@ -187,6 +188,8 @@ def let_go(fd: int) -> None:
 
 duplicate = os.dup
 """Another descriptor of the same open file."""
+unlink, remove_directory = os.unlink, os.rmdir
+"""Removes a name, or an empty directory."""
 is_directory, is_file = os.path.isdir, os.path.isfile
 """Whether a directory, or a regular file, stands there."""
 
@@ -236,11 +239,6 @@ def rename(source: str, target: str) -> None:
 def replace(source: str, target: str) -> None:
     """Gives a file a new name, in place of what stood there."""
     os.replace(source, target)
-
-
-def unlink(path: str) -> None:
-    """Removes a name."""
-    os.unlink(path)
 
 
 def make_directory(path: str) -> None:

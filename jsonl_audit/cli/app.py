@@ -20,6 +20,7 @@ COMMANDS = {
     "query": "Find records by type, actor, time, outcome, any member.",
     "get": "Show one record, by seq or id.",
     "artifact": "Show what is too large for a line, or list all of it.",
+    "extract": "Cut a part out, for somebody else to verify.",
     "verify": "Check that nothing was changed, removed or put in.",
     "scan": "Look for secrets in any file or log.",
     "info": "Show segments, sizes, ranges, head and types of a log.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -101,6 +102,10 @@ def dump(manifest: Manifest, path: _Path) -> str:
         try:
             storage.write(fd, manifest.encode())
             storage.sync(fd)
+        except BaseException:
+            with suppress(OSError):  # the error that led here is told
+                storage.unlink(target)
+            raise
         finally:
             storage.let_go(fd)
     except FileExistsError as error:
