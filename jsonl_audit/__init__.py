@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.get import get
     from jsonl_audit.reader.notices import Notice, ReadWarning
     from jsonl_audit.reader.query import query, tail
+    from jsonl_audit.receive import Collected, CollectedLog, StreamFinding, collect
     from jsonl_audit.redact import Redactor
     from jsonl_audit.slices import Slice, extract
     from jsonl_audit.verifier import Anchored, Finding, Note, Report, verify
@@ -64,6 +65,8 @@ __all__ = [
     "AuditEvent",
     "AuditLog",
     "ClosedError",
+    "Collected",
+    "CollectedLog",
     "DroppedReceipt",
     "EventError",
     "EventTooLargeError",
@@ -91,11 +94,13 @@ __all__ = [
     "SpilledReceipt",
     "Stats",
     "StorageError",
+    "StreamFinding",
     "SyncError",
     "Target",
     "WriteError",
     "WrongLogError",
     "aio",
+    "collect",
     "context",
     "events",
     "extract",
@@ -114,6 +119,8 @@ _HOMES = {
     "AsyncAuditLog": "aio",
     "AuditEvent": "events",
     "AuditLog": "log",
+    "Collected": "receive",
+    "CollectedLog": "receive",
     "DroppedReceipt": "writer.chain",
     "EventType": "events",
     "FileSettings": "persistence",
@@ -130,8 +137,10 @@ _HOMES = {
     "Slice": "slices",
     "SpilledReceipt": "writer.chain",
     "Stats": "writer.stats",
+    "StreamFinding": "receive",
     "Target": "events",
     "aio": "aio",
+    "collect": "receive",
     "context": "context",
     "events": "events",
     "extract": "slices",

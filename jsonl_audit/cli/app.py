@@ -22,6 +22,7 @@ COMMANDS = {
     "artifact": "Show what is too large for a line, or list all of it.",
     "extract": "Cut a part out, for somebody else to verify.",
     "verify": "Check that nothing was changed, removed or put in.",
+    "collect": "Put records from standard input back into segments.",
     "scan": "Look for secrets in any file or log.",
     "info": "Show segments, sizes, ranges, head and types of a log.",
     "types": "Show the types of events, and what is in one.",

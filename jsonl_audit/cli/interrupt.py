@@ -27,13 +27,17 @@ class Interrupt:
         """The exit status of a process ended by that signal; 0 if there was none."""
         return 128 + self.signal if self.signal else 0
 
-    def reading(self, read: Callable[[], bytes]) -> Callable[[], bytes]:
-        """`read`, which is over as soon as a signal came."""
+    TICK = b"\0tick"
+    """What a reading gives where nothing came for a while."""
+
+    def reading(self, read: Callable[[], bytes], *, every: float | None = None) -> Callable[[], bytes]:
+        """`read`, which is over as soon as a signal came. With `every`, it gives TICK after so many idle seconds."""
 
         def wait_and_read() -> bytes:
             if self._wake is not None and not self.signal:
                 with contextlib.suppress(OSError, ValueError, AttributeError):  # what cannot be waited for is ready
-                    select.select([sys.stdin.fileno(), self._wake[0]], [], [])
+                    if not select.select([sys.stdin.fileno(), self._wake[0]], [], [], every)[0]:
+                        return self.TICK
             return b"" if self.signal else read()
 
         return wait_and_read

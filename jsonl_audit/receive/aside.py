@@ -1,0 +1,100 @@
+"""What arrives and is no whole record: kept aside in a file of JSON lines, never written as if it were one."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import deque
+from datetime import datetime, timezone
+from typing import Any
+
+import orjson
+from blake3 import blake3
+
+from jsonl_audit import storage
+
+__all__ = ["Aside"]
+
+_LIMIT = 32 << 20
+"""Bytes after which a new file is begun; the one before it is kept, older ones are not."""
+_LONGEST = 1 << 20
+"""Bytes of one line that are kept."""
+_PIECES = 256
+_PIECES_BYTES = 4 << 20
+
+
+class Aside:
+    """Lines that were kept aside, in a directory. `pieces` are the newest of them, which a crash's end may be."""
+
+    def __init__(self, directory: str) -> None:
+        self.path = os.path.join(directory, "aside.jsonl")
+        self._before = os.path.join(directory, "aside.before.jsonl")
+        self.pieces: deque[bytes] = deque(maxlen=_PIECES)
+        self._pieces_bytes = 0
+        self._seen: deque[bytes] = deque(maxlen=4096)
+        self._seen_set: set[bytes] = set()
+        self._pending: list[bytes] = []
+        self._size = storage.size(self.path) if storage.exists(self.path) else 0
+        self._whole = self._size == 0
+        self._unsynced = False
+
+    def keep(self, line: bytes, kind: str, message: str, number: int | None) -> bool:
+        """Keeps a line. False for one that is kept already: a sender that repeats it must not fill the disk."""
+        digest = blake3(line).digest()
+        if digest in self._seen_set:
+            return False
+        if len(self._seen) == self._seen.maxlen:
+            self._seen_set.discard(self._seen[0])
+        self._seen.append(digest)
+        self._seen_set.add(digest)
+        shown: dict[str, Any] = {
+            "at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "kind": kind, "message": message,
+            "input_line": number, "bytes": len(line), "blake3": digest.hex(),
+        }  # fmt: skip
+        part = line[:_LONGEST]
+        try:
+            shown["line"] = part.decode()
+        except UnicodeDecodeError:
+            shown["base64"] = base64.b64encode(part).decode()
+        text = orjson.dumps(shown) + b"\n"
+        self._pending.append(text)
+        self._size += len(text)
+        piece = line.rstrip(b"\r\n")
+        if len(piece) <= 1 << 16:
+            self.pieces.append(piece)
+            self._pieces_bytes += len(piece)
+            while self._pieces_bytes > _PIECES_BYTES:
+                self._pieces_bytes -= len(self.pieces.popleft())
+        return True
+
+    def flush(self) -> None:
+        """Writes what is not written. Raises OSError."""
+        if not self._pending:
+            return
+        data = b"".join(self._pending)
+        if self._size > _LIMIT and storage.exists(self.path):
+            storage.replace(self.path, self._before)
+            self._size, self._whole = len(data), True
+        fd = storage.open_append(self.path, create=True)
+        try:
+            if not self._whole:  # a disk that was full, or a crash, may have cut the last line
+                size = storage.size(fd)
+                if size and storage.read(fd, size - 1, 1) != b"\n":
+                    data = b"\n" + data
+                self._whole = True
+            storage.write(fd, data)
+        finally:
+            storage.let_go(fd)
+        self._pending.clear()
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Returns when it is on the disk."""
+        self.flush()
+        if self._unsynced:
+            fd = storage.open_append(self.path)
+            try:
+                storage.sync(fd)
+            finally:
+                storage.let_go(fd)
+            self._unsynced = False

@@ -1,0 +1,107 @@
+"""When a segment is whole: its bytes are what the header of the next one says, with what a crash left behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from jsonl_audit import record
+from jsonl_audit.receive.strand import Strand, copy_part, digest_of, lines_between
+from jsonl_audit.segment import Previous
+
+if TYPE_CHECKING:
+    from jsonl_audit.receive.collector import Collector
+
+__all__ = ["settle"]
+
+_LONGEST_HOLE = 64 << 20
+_BLOCK = 1 << 20
+
+
+def settle(collector: Collector, strand: Strand) -> None:
+    """Judges a segment of which the next one's header is here; a whole one gets its name and is done with.
+
+    Raises OSError, LogError.
+    """
+    said = strand.said
+    log = collector.logs[strand.log]
+    if said is None or strand.end < said.bytes or strand.number not in log.strands:
+        return
+    strand.flush()
+    if not strand.sealed:
+        actual = digest_of(strand.path, 0, said.bytes)
+        if actual != said.blake3:
+            _altered(collector, strand, said, actual)
+            return
+        log.seal(strand)
+    behind = strand.end - said.bytes
+    if behind > max(said.torn_bytes, 0) and said.torn_bytes >= 0:
+        _cut(collector, strand, said)
+        behind = 0
+    if said.torn_bytes > 0 and not _torn_end(collector, strand, said, behind):
+        return
+    strand.sync()
+    collector.tips.pop(strand.tip, None)
+    log.finish(strand, torn=said.torn_bytes != 0)
+    if collector._hot is strand:
+        collector._hot = None
+
+
+def _torn_end(collector: Collector, strand: Strand, said: Previous, behind: int) -> bool:
+    """Whether what a crash left behind the last record is all there, once everything at hand was tried."""
+    missing = said.torn_bytes - behind
+    if said.torn_blake3 is None:
+        return True  # at the source it could not be read either
+    if not missing:
+        if digest_of(strand.path, said.bytes, strand.end) == said.torn_blake3:
+            return True
+        _cut(collector, strand, said)
+        behind, missing = 0, said.torn_bytes
+    for piece in collector.aside.pieces:
+        for end in (piece, piece + b"\n"):
+            if len(end) == missing and digest_of(strand.path, said.bytes, strand.end, end) == said.torn_blake3:
+                _add(strand, end)
+                return True
+    if not behind and missing <= _LONGEST_HOLE and _nuls(missing) == said.torn_blake3:
+        _add(strand, bytes(missing))
+        return True
+    return False
+
+
+def _add(strand: Strand, data: bytes) -> None:
+    strand.append(data, strand.tip, strand.last_seq, strand.ts)
+    strand.flush()
+
+
+def _nuls(count: int) -> str:
+    hasher = blake3()
+    while count:
+        some = min(count, _BLOCK)
+        hasher.update(bytes(some))
+        count -= some
+    return str(hasher.hexdigest())
+
+
+def _cut(collector: Collector, strand: Strand, said: Previous) -> None:
+    """Takes away what arrived behind a segment's last record and is not in it at the source: a crash there lost it."""
+    gone = lines_between(strand.path, said.bytes, strand.end)
+    seqs = [record.seq_of(line) for line in gone]
+    what = f"seq {seqs[0]} to {seqs[-1]} arrived, and was lost at the source in a crash: it is no part of the log"
+    for line in gone:
+        collector.aside.keep(line, "voided", what, None)
+    collector.aside.flush()
+    collector.told.say("voided", what, log=strand.log, segment=strand.number, first_seq=seqs[0], last_seq=seqs[-1])
+    copy_part(strand.path, said.bytes, strand.path + ".new")
+    collector.tips.pop(strand.tip, None)
+    strand.resume()
+    collector.tips[strand.tip] = strand
+    collector._written.forget(strand.log, strand.number)
+
+
+def _altered(collector: Collector, strand: Strand, said: Previous, actual: str) -> None:
+    """The digest is not right: two histories, of which the one that is not the log's came first."""
+    what = f"segment {strand.number} is not what the header of the next one says"
+    collector.told.say(
+        "segment-altered", what, log=strand.log, segment=strand.number, expected=said.blake3, actual=actual
+    )

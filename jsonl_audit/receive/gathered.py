@@ -1,0 +1,285 @@
+"""One log as it is gathered in a folder of its own: its segments, whole or being put together, and their names.
+
+::
+
+    DIR/<log uuid>/audit.jsonl                          the newest segment that has begun to arrive
+    DIR/<log uuid>/audit.20261121T101112123456Z.jsonl   a whole one, under the name that it has at the source
+    DIR/.collect/parts/<log uuid>.7                     one that is not whole, though a later one has begun
+
+So what lies in the folder is a log that is whole as far as it goes: a segment comes there when its bytes are what the
+header of the next one says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jsonl_audit import record, storage
+from jsonl_audit.content import first_line_of
+from jsonl_audit.errors import LogError, NewerFormatError, WrongLogError
+from jsonl_audit.receive.strand import Strand
+from jsonl_audit.segment import Header, Names, Previous, is_sealed_name, parse_header
+from jsonl_audit.succession import line_before
+
+__all__ = ["UNTOLD", "Gathered", "Whole"]
+
+UNTOLD = "audit.jsonl"
+"""The name of a log of which no header has told it yet: the first segment does not know it."""
+_SEALED = re.compile(r"(?P<stem>.+)\.(?P<stamp>[0-9]{8}T[0-9]{12}Z)(?P<extension>\.[^.]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A segment that is whole."""
+
+    first_seq: int
+    last_seq: int
+    name: str
+    torn: bool
+    """Whether something stands behind its last committed record."""
+    hash: bytes
+    """Of its header."""
+
+
+class Gathered:
+    """The files of one log.
+
+    Raises OSError, and LogError where something else lies there.
+    """
+
+    def __init__(self, directory: str, parts: str, log: str) -> None:
+        self.log = log
+        self.folder = os.path.join(directory, log)
+        self.parts = parts
+        self.strands: dict[int, Strand] = {}
+        self.whole: dict[int, Whole] = {}
+        self.said: dict[int, Previous] = {}
+        """What headers say of segments that are not whole."""
+        self.newest = 0
+        self.floor = 0
+        """The last seq that was purged at the source."""
+        self.told = False
+        """Whether its name is known."""
+        self.touched: set[str] = set()
+        """Directories in which names have changed since the last sync."""
+        self._starts: list[tuple[int, int]] = []
+        storage.make_directory(self.folder)
+        self.names = Names.of(os.path.join(self.folder, UNTOLD))
+
+    # -- from what lies there
+
+    def resume(self, parts: list[str]) -> list[Strand]:
+        """Finds what was gathered before; `parts` are its files that are not whole. Returns what goes on."""
+        headers: list[tuple[Header, str]] = []
+        for name in sorted(storage.list_directory(self.folder)):
+            path = os.path.join(self.folder, name)
+            if name.endswith((".lock", ".next", ".d", ".new")) or not storage.is_file(path):
+                continue
+            header = _header(path)
+            if header is None or header.log != self.log:
+                raise WrongLogError(
+                    f"this file is no segment of the log {self.log} that is collected here; move it away", path=path
+                )
+            headers.append((header, path))
+            sealed = _SEALED.fullmatch(name.removesuffix(".gz").removesuffix(".zst"))
+            if sealed is None:
+                self._name(name)
+            elif not self.told:
+                self._name(sealed["stem"] + (sealed["extension"] or ""))
+        for path in parts:
+            header = _header(path)
+            if header is not None and header.log == self.log:
+                headers.append((header, path))
+            elif storage.size(path) == 0 or header is None:
+                storage.unlink(path)  # it was being begun
+        for header, _ in headers:
+            self.hear(header)
+        for header, path in headers:
+            inside = os.path.dirname(path) == self.folder
+            if inside and is_sealed_name(os.path.basename(path)):
+                self._found_whole(header, path)
+            elif header.segment not in self.whole and header.segment not in self.strands:
+                strand = Strand(path, header)
+                strand.resume()
+                self.add(strand)
+        if self.newest in self.strands:
+            self.promote(self.strands[self.newest])
+        return list(self.strands.values())
+
+    def _found_whole(self, header: Header, path: str) -> None:
+        said = self.said.get(header.segment)
+        name = os.path.basename(path)
+        packed = name.endswith((".gz", ".zst"))
+        torn = said is not None and said.torn_bytes != 0
+        if said is not None and torn and not packed and storage.size(path) < said.bytes + said.torn_bytes:
+            strand = Strand(path, header)
+            strand.resume()
+            strand.sealed = True
+            self.add(strand)
+            return
+        last = header.seq
+        if said is not None:
+            last = said.last_seq
+        elif not packed:
+            with storage.reading(path) as fd:
+                line = line_before(fd, storage.size(fd))
+            last = last if line is None else record.seq_of(line)
+        self.note_whole(header.segment, Whole(header.seq, last, name, torn, header.hash.encode()))
+        self.newest = max(self.newest, header.segment)
+        insort(self._starts, (header.seq, header.segment))
+
+    # -- what is here
+
+    def segment_of(self, seq: int) -> int | None:
+        """The number of the segment that a seq belongs to, if it has one here."""
+        at = bisect_right(self._starts, (seq, 1 << 62)) - 1
+        if at < 0:
+            return None
+        number = self._starts[at][1]
+        strand, whole = self.strands.get(number), self.whole.get(number)
+        if whole is not None:
+            return number if seq <= whole.last_seq else None
+        return number if strand is not None and seq <= strand.last_seq else None
+
+    def path_of(self, number: int) -> str | None:
+        """The file of a segment."""
+        strand, whole = self.strands.get(number), self.whole.get(number)
+        if strand is not None:
+            return strand.path
+        return os.path.join(self.folder, whole.name) if whole is not None else None
+
+    def knows(self, number: int) -> bytes | None:
+        """The hash of the header of a segment that is here."""
+        strand, whole = self.strands.get(number), self.whole.get(number)
+        if strand is not None:
+            return strand.head_hash
+        return whole.hash if whole is not None else None
+
+    def spans(self) -> Iterator[tuple[int, int, int]]:
+        """First seq, last seq and number of every segment that is here, as far as it goes."""
+        for first, number in self._starts:
+            strand, whole = self.strands.get(number), self.whole.get(number)
+            if whole is not None:
+                yield first, whole.last_seq, number
+            elif strand is not None:
+                yield first, self._committed(strand), number
+
+    def _committed(self, strand: Strand) -> int:
+        return min(strand.last_seq, strand.said.last_seq) if strand.said is not None else strand.last_seq
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """The seqs that are known to be missing, from the beginning of the log on: first and last of each range."""
+        found, due = [], self.floor + 1
+        for first, last, _ in self.spans():
+            if first > due:
+                found.append((due, first - 1))
+            due = max(due, last + 1)
+        return found
+
+    # -- what arrives
+
+    def hear(self, header: Header) -> None:
+        """What a header says of the segment before its own, and of the log."""
+        if header.purged is not None:
+            self.floor = max(self.floor, header.purged.last_seq)
+        if header.previous is not None:
+            before = header.segment - 1
+            if before not in self.whole:
+                self.said[before] = header.previous
+                if before in self.strands:
+                    self.strands[before].said = header.previous
+            if not self.told:
+                sealed = _SEALED.fullmatch(header.previous.name)
+                if sealed is not None:
+                    self._rename(sealed["stem"] + (sealed["extension"] or ""))
+
+    def begin(self, header: Header) -> Strand:
+        """A segment whose header has come. Its file is begun where unfinished ones lie."""
+        strand = Strand(os.path.join(self.parts, f"{self.log}.{header.segment}"), header)
+        self.add(strand)
+        return strand
+
+    def add(self, strand: Strand) -> None:
+        self.strands[strand.number] = strand
+        strand.said = self.said.get(strand.number)
+        self.newest = max(self.newest, strand.number)
+        insort(self._starts, (strand.first_seq, strand.number))
+
+    def promote(self, strand: Strand) -> None:
+        """Gives the newest segment the log's own name. One before it that is not whole goes to the unfinished ones."""
+        if strand.path == self.names.path:
+            return
+        strand.flush()
+        for other in self.strands.values():
+            if other.path == self.names.path:
+                self._move(other, os.path.join(self.parts, f"{self.log}.{other.number}"))
+        self._move(strand, self.names.path)
+
+    def seal(self, strand: Strand) -> None:
+        """Gives a segment whose records are all here the name that it has at the source."""
+        assert strand.said is not None
+        if strand.sealed:
+            return
+        found = _SEALED.fullmatch(strand.said.name)
+        name = self.names.sealed(found["stamp"]) if found is not None else ""
+        if not name or storage.exists(os.path.join(self.folder, name)):
+            raise WrongLogError(
+                f"segment {strand.number} is to be named {strand.said.name!r:.80}, by the header of the next one: that "
+                "is no name of a sealed segment, or there is a file with that name. Look at what lies there",
+                path=self.folder,
+            )  # fmt: skip
+        strand.sync()
+        self._move(strand, os.path.join(self.folder, name))
+        strand.sealed = True
+
+    def finish(self, strand: Strand, *, torn: bool) -> None:
+        """A segment is whole: nothing more is expected of it."""
+        assert strand.said is not None
+        name = os.path.basename(strand.path)
+        self.note_whole(strand.number, Whole(strand.first_seq, strand.said.last_seq, name, torn, strand.head_hash))
+        del self.strands[strand.number]
+
+    def note_whole(self, number: int, whole: Whole) -> None:
+        self.whole[number] = whole
+        self.said.pop(number, None)
+
+    def sync_names(self) -> None:
+        """Returns when the names of the files are on the disk."""
+        for directory in self.touched:
+            storage.sync_directory(directory)
+        self.touched.clear()
+
+    def _move(self, strand: Strand, path: str) -> None:
+        storage.rename(strand.path, path)
+        self.touched |= {os.path.dirname(strand.path), os.path.dirname(path)}
+        strand.path = path
+
+    def _name(self, name: str) -> None:
+        """Takes the name of the log. What a stranger's header says can be anything; what is no name is passed over."""
+        if name in (".", "..") or os.path.basename(name) != name:
+            return
+        try:
+            names = Names.of(os.path.join(self.folder, name))
+        except LogError:
+            return
+        if names.directory == os.path.realpath(self.folder):
+            self.names, self.told = names, True
+
+    def _rename(self, name: str) -> None:
+        before = self.names.path
+        self._name(name)
+        for strand in self.strands.values():
+            if strand.path == before != self.names.path:
+                strand.flush()
+                self._move(strand, self.names.path)
+
+
+def _header(path: str) -> Header | None:
+    try:
+        return parse_header(first_line_of(path))
+    except (NewerFormatError, LogError):
+        return None

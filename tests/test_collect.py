@@ -1,0 +1,132 @@
+"""Records that arrive line by line, in any order: put back into the segments that they were committed to."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from logs import OTHER, Log
+
+from jsonl_audit import LockedError, collect, verify
+from jsonl_audit.receive import Collector
+
+if TYPE_CHECKING:
+    from jsonl_audit import Collected
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Log:
+    """A log of 20 segments, with batches."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    log = Log(folder, "gateway.jsonl")
+    for number in range(20):
+        log.fill(3 + number % 4)
+        log.batch([{"type": "a.b"}, {"type": "c.d"}])
+        if number < 19:
+            log.seal()
+    return log
+
+
+def lines_of(log: Log) -> list[bytes]:
+    """All its lines, segment by segment."""
+    return [line for path in log.paths for line in path.read_bytes().splitlines(keepends=True)]
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def received(collected: Collected, number: int = 0) -> dict[str, bytes]:
+    """The files of one of the logs that were collected."""
+    return files_in(Path(collected.logs[number].path).parent)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shuffled_and_doubled_stream_of_20_segments_gives_files_equal_byte_for_byte(
+    source: Log, tmp_path: Path, seed: int
+) -> None:
+    lines = lines_of(source) * 2
+    random.Random(seed).shuffle(lines)
+    collected = collect(lines, tmp_path / "received")
+    assert collected.verdict == "intact"
+    assert collected.doubles == collected.records == len(lines) // 2
+    assert received(collected) == files_in(source.directory)
+    assert not any((tmp_path / "received" / ".collect" / "parts").iterdir())
+    assert not any((tmp_path / "received" / ".collect" / "waiting").iterdir())
+
+
+def test_a_stream_in_order_gives_the_files_as_it_goes(source: Log, tmp_path: Path) -> None:
+    collector = Collector(tmp_path / "received")
+    for line in lines_of(source):
+        collector.feed(line[:40])
+        collector.feed(line[40:])
+    (folder,) = [path for path in (tmp_path / "received").iterdir() if path.name != ".collect"]
+    assert files_in(folder) == files_in(source.directory)
+    collector.close()
+
+
+def test_two_logs_in_one_stream_come_into_folders_of_their_own(source: Log, tmp_path: Path) -> None:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = Log(folder, log=OTHER).fill(5).seal().fill(40).seal().fill(2)
+    lines = lines_of(source) + lines_of(second)
+    random.Random(7).shuffle(lines)
+    collected = collect(lines, tmp_path / "received")
+    assert collected.verdict == "intact"
+    assert [log.log for log in collected.logs] == [source.id, OTHER] or [OTHER, source.id]
+    for log in collected.logs:
+        wanted = second if log.log == OTHER else source
+        assert files_in(Path(log.path).parent) == files_in(wanted.directory)
+
+
+def test_what_is_missing_is_told_and_comes_into_place_in_a_later_run(source: Log, tmp_path: Path) -> None:
+    lines = lines_of(source)
+    without = lines[:10] + lines[12:]
+    told = []
+    first = collect(without, tmp_path / "received", tell=told.append)
+    assert (first.verdict, first.logs[0].gaps) == ("incomplete", ((11, 12),))
+    assert [(finding.kind, finding.first_seq, finding.last_seq) for finding in told] == [("gap", 11, 12)]
+    assert first.waiting
+    second = collect(lines[10:12], tmp_path / "received")
+    assert (second.verdict, second.waiting) == ("intact", 0)
+    assert received(second) == files_in(source.directory)
+
+
+def test_a_changed_line_is_kept_aside_and_never_written_as_if_whole(source: Log, tmp_path: Path) -> None:
+    lines = lines_of(source)
+    lines[2] = lines[2].replace(b"test.event", b"best.event")
+    told = []
+    collected = collect(lines, tmp_path / "received", tell=told.append)
+    assert (collected.verdict, collected.exit_code) == ("tampered", 1)
+    assert told[0].kind == "record-modified"
+    assert told[0].line == 3
+    assert b"best.event" in Path(collected.aside).read_bytes()
+    assert not any(b"best.event" in data for data in received(collected).values())
+    assert verify(collected.logs[0].path).verdict == "incomplete"
+
+
+def test_the_torn_end_of_a_sealed_segment_comes_as_lines(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    log = Log(tmp_path / "source").fill(3)
+    before = log.seq, log.head, log._size
+    batch = log.batch([{"type": "a.b"}] * 3)
+    log.active.write_bytes(log.active.read_bytes()[: -len(batch[-1])] + b'{"seq":7,"ts"')
+    log.seq, log.head, log._size = before
+    log.seal().fill(2)
+    assert verify(log.active).verdict == "intact"
+    lines = [line for path in log.paths for line in path.read_bytes().split(b"\n") if line]
+    collected = collect(lines, tmp_path / "received")
+    assert collected.verdict == "intact"
+    assert received(collected) == files_in(log.directory)
+    random.Random(3).shuffle(lines)
+    collected = collect(lines, tmp_path / "shuffled")
+    assert received(collected) == files_in(log.directory)
+
+
+def test_two_collectors_of_one_directory(tmp_path: Path) -> None:
+    with Collector(tmp_path / "received"), pytest.raises(LockedError, match="collects into this directory"):
+        Collector(tmp_path / "received")
+    Collector(tmp_path / "received").close()
