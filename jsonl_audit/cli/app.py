@@ -26,6 +26,7 @@ COMMANDS = {
     "scan": "Look for secrets in any file or log.",
     "info": "Show segments, sizes, ranges, head and types of a log.",
     "types": "Show the types of events, and what is in one.",
+    "ship-config": "Print a working configuration of a shipper.",
     "rotate": "Seal the active segment and begin the next.",
     "demo": "See the whole story, in a temporary folder, in seconds.",
     "completion": "Print the completion script of a shell.",
@@ -42,7 +43,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"jsonl_audit.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"jsonl_audit.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(
