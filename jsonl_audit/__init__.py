@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jsonl_audit import aio, events, manifest, views
     from jsonl_audit.aio import AsyncAuditLog
     from jsonl_audit.context import context
+    from jsonl_audit.doctor import Diagnosis, Remark, diagnose
     from jsonl_audit.errors import (
         ArtifactError,
         AuditError,
@@ -67,6 +68,7 @@ __all__ = [
     "ClosedError",
     "Collected",
     "CollectedLog",
+    "Diagnosis",
     "DroppedReceipt",
     "EventError",
     "EventTooLargeError",
@@ -87,6 +89,7 @@ __all__ = [
     "ReadWarning",
     "Receipt",
     "Redactor",
+    "Remark",
     "Report",
     "ReservedTypeError",
     "SealError",
@@ -102,6 +105,7 @@ __all__ = [
     "aio",
     "collect",
     "context",
+    "diagnose",
     "events",
     "extract",
     "follow",
@@ -121,6 +125,7 @@ _HOMES = {
     "AuditLog": "log",
     "Collected": "receive",
     "CollectedLog": "receive",
+    "Diagnosis": "doctor",
     "DroppedReceipt": "writer.chain",
     "EventType": "events",
     "FileSettings": "persistence",
@@ -133,6 +138,7 @@ _HOMES = {
     "ReadWarning": "reader",
     "Receipt": "writer.chain",
     "Redactor": "redact",
+    "Remark": "doctor",
     "Report": "verifier",
     "Slice": "slices",
     "SpilledReceipt": "writer.chain",
@@ -142,6 +148,7 @@ _HOMES = {
     "aio": "aio",
     "collect": "receive",
     "context": "context",
+    "diagnose": "doctor",
     "events": "events",
     "extract": "slices",
     "follow": "reader",

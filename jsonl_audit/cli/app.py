@@ -23,6 +23,7 @@ COMMANDS = {
     "extract": "Cut a part out, for somebody else to verify.",
     "verify": "Check that nothing was changed, removed or put in.",
     "collect": "Put records from standard input back into segments.",
+    "doctor": "See what is not well with a log and its place.",
     "scan": "Look for secrets in any file or log.",
     "info": "Show segments, sizes, ranges, head and types of a log.",
     "types": "Show the types of events, and what is in one.",
