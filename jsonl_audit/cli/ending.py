@@ -3,7 +3,7 @@
 | status | |
 |---|---|
 | 0 | done; also where nobody reads the rest of the output |
-| 1 | `append`: lines refused · `scan`: some found · `get`: not found · `verify`: tampered, forked · `doctor`, `demo`: odd |
+| 1 | `append`: lines refused · `scan`: some found · `get`: not found · `verify`: tampered, forked · `doctor`: a problem |
 | 2 | wrong usage; not a log; a log of a newer format, or files that do not belong together |
 | 3 | `verify`: empty or incomplete |
 | 4 | the operating system refused: no such path, no permission, no space, locked |

@@ -44,9 +44,7 @@ class _Read:
     unread: list[str] = field(default_factory=list)
 
 
-def lines(
-    place: Place, *, full: bool = False, progress: Callable[[int, int], None] | None = None
-) -> Iterator[Remark]:
+def lines(place: Place, *, full: bool = False, progress: Callable[[int, int], None] | None = None) -> Iterator[Remark]:
     """Reads the newest part of the log, or all of it."""
     if place.unread is not None:
         return

@@ -78,8 +78,11 @@ def _another_is_kept_out(path: str) -> bool | None:
     """Whether a process of its own fails to get the lock that this one has; None where that cannot be tried."""
     try:
         ended = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _TAKES, path], capture_output=True, timeout=20,
-            check=False, stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-S", "-c", _TAKES, path],
+            capture_output=True,
+            timeout=20,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
         return None
