@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         LogError,
         NewerFormatError,
         NotALogError,
+        NotShippedError,
         QueryError,
+        RefusedError,
         ReservedTypeError,
         SealError,
         StorageError,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.query import query, tail
     from jsonl_audit.receive import Collected, CollectedLog, StreamFinding, collect
     from jsonl_audit.redact import Redactor
+    from jsonl_audit.ship import Shipped, ship
     from jsonl_audit.slices import Slice, extract
     from jsonl_audit.verifier import Anchored, Finding, Note, Report, verify
     from jsonl_audit.writer.chain import DroppedReceipt, Receipt, SpilledReceipt
@@ -82,6 +85,7 @@ __all__ = [
     "Manifest",
     "NewerFormatError",
     "NotALogError",
+    "NotShippedError",
     "Note",
     "Notice",
     "Persistence",
@@ -89,10 +93,12 @@ __all__ = [
     "ReadWarning",
     "Receipt",
     "Redactor",
+    "RefusedError",
     "Remark",
     "Report",
     "ReservedTypeError",
     "SealError",
+    "Shipped",
     "Slice",
     "SpilledReceipt",
     "Stats",
@@ -112,6 +118,7 @@ __all__ = [
     "get",
     "manifest",
     "query",
+    "ship",
     "tail",
     "verify",
     "views",
@@ -140,6 +147,7 @@ _HOMES = {
     "Redactor": "redact",
     "Remark": "doctor",
     "Report": "verifier",
+    "Shipped": "ship",
     "Slice": "slices",
     "SpilledReceipt": "writer.chain",
     "Stats": "writer.stats",
@@ -155,6 +163,7 @@ _HOMES = {
     "get": "reader",
     "manifest": "manifest",
     "query": "reader",
+    "ship": "ship",
     "tail": "reader",
     "verify": "verifier",
     "views": "views",

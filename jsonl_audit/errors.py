@@ -11,7 +11,9 @@ program need not read prose::
     │   ├── NotALogError          something else lies there
     │   ├── NewerFormatError      written by a later version of the format
     │   ├── WrongLogError         files that do not belong together: another log, or a rolled-back file
-    │   └── LockedError           another appender has the log
+    │   ├── LockedError           another appender has the log
+    │   └── NotShippedError       what was to be purged has not arrived everywhere
+    ├── RefusedError          the destination holds something else; nothing was written there
     ├── StorageError          the operating system said no
     │   ├── WriteError            a write did not complete
     │   ├── SyncError             a sync failed: what it covered may be lost
@@ -38,7 +40,9 @@ __all__ = [
     "LogError",
     "NewerFormatError",
     "NotALogError",
+    "NotShippedError",
     "QueryError",
+    "RefusedError",
     "ReservedTypeError",
     "SealError",
     "StorageError",
@@ -156,6 +160,16 @@ class LockedError(LogError):
     def __init__(self, message: str, *, holder: dict[str, Any] | None = None, **where: Any) -> None:
         super().__init__(message, **where)
         self.holder = holder or {}
+
+
+class NotShippedError(LogError):
+    """What was to be purged has not arrived at every destination that the log is shipped to. Nothing was purged."""
+
+
+class RefusedError(AuditError):
+    """What lies at a destination is not what the source leads to. Nothing was written there."""
+
+    exit_code = 1
 
 
 class StorageError(AuditError, OSError):

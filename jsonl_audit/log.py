@@ -288,7 +288,7 @@ class AuditLog:
         """
         return self._appender.rotate()
 
-    def purge(self, *, keep: int, reason: str) -> list[str]:
+    def purge(self, *, keep: int, reason: str, force: bool = False) -> list[str]:
         """Lets the oldest sealed segments go, so that `keep` of them stay. Returns the paths that are gone.
 
         What goes is recorded first, in an ``audit.purged`` record that is on disk before any file is removed: the
@@ -298,12 +298,16 @@ class AuditLog:
 
         :param keep: 1 or more; the newest sealed segment always stays.
         :param reason: in the words of whoever decides it, such as ``"kept for a year"``.
+        :param force: lets go, too, what has not arrived yet where :func:`jsonl_audit.ship` copies the log to.
 
-        Raises as :meth:`append` does if the record could not be written: then nothing is removed.
+        Raises as :meth:`append` does if the record could not be written, and :class:`~jsonl_audit.NotShippedError`
+        for what has not arrived: then nothing is removed.
         """
         _check_purge(keep, reason)
         reason = self._intake.clean(reason)
-        return self._appender.purge(keep, str.encode(reason, "utf-8", "backslashreplace").decode())
+        return self._appender.purge(
+            keep, str.encode(reason, "utf-8", "backslashreplace").decode(), "go" if force else "refuse"
+        )
 
     def stats(self) -> Stats:
         """Figures of what this object did since it was opened."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": "Check that nothing was changed, removed or put in.",
     "collect": "Put records from standard input back into segments.",
     "doctor": "See what is not well with a log and its place.",
+    "ship": "Copy logs to a folder, a share or a store, and go on.",
     "scan": "Look for secrets in any file or log.",
     "info": "Show segments, sizes, ranges, head and types of a log.",
     "types": "Show the types of events, and what is in one.",

@@ -3,9 +3,9 @@
 | status | |
 |---|---|
 | 0 | done; also where nobody reads the rest of the output |
-| 1 | `append`: lines refused · `scan`: some found · `get`: not found · `verify`: tampered, forked · `doctor`: a problem |
+| 1 | `append`, `ship`: refused · `scan`: found · `verify`: tampered, forked · `doctor`: a problem · and such |
 | 2 | wrong usage; not a log; a log of a newer format, or files that do not belong together |
-| 3 | `verify`: empty or incomplete |
+| 3 | `verify`, `ship`: empty or incomplete |
 | 4 | the operating system refused: no such path, no permission, no space, locked |
 | 130 | Ctrl-C |
 """
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import click
 
 from jsonl_audit.cli import app, streams
-from jsonl_audit.errors import AuditError, EventError, LockedError, LogError, QueryError
+from jsonl_audit.errors import AuditError, EventError, LockedError, LogError, QueryError, RefusedError
 
 __all__ = ["of_stdout", "run", "status_and_words"]
 
@@ -79,7 +79,7 @@ def status_and_words(error: AuditError | OSError) -> tuple[int, str]:
     >>> status_and_words(FileNotFoundError(2, "No such file or directory", "audit.jsonl"))
     (4, 'audit.jsonl: no such file or directory')
     """
-    if isinstance(error, EventError):
+    if isinstance(error, (EventError, RefusedError)):
         return 1, str(error)
     if isinstance(error, LockedError):
         return 4, str(error)

@@ -297,13 +297,13 @@ class Appender:
         return self._tip.rotate()
 
     @in_turn
-    def purge(self, keep: int, reason: str) -> list[str]:
+    def purge(self, keep: int, reason: str, unshipped: str = "stay") -> list[str]:
         """Lets the oldest sealed segments go, so that `keep` of them stay, and returns the paths that are gone.
 
-        Raises WriteError, SyncError with nothing removed; ClosedError, LockedError.
+        Raises WriteError, SyncError, NotShippedError with nothing removed; ClosedError, LockedError.
         """
         self._must_be_open()
-        return purge.purge(self._tip, self._tip.tell(), keep, reason, self.notes)
+        return purge.purge(self._tip, self._tip.tell(), keep, reason, self.notes, unshipped)
 
     @property
     @in_turn

@@ -7,7 +7,8 @@
 After a crash behind 2 the files that are left are ignored by every reader, and the next open removes them: readers do
 not look for the record, the mark tells them. After one before that all of the files are there, and are read until then.
 A segment goes only where the header behind it is here and vouches for it: what the record says of it is what that
-header says.
+header says. And it goes only once it has arrived at every destination that the log is shipped to, unless that is said
+not to matter.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jsonl_audit import storage
+from jsonl_audit import shipped, storage
 from jsonl_audit.content import first_line_of
-from jsonl_audit.errors import AuditError, LogError, StorageError
+from jsonl_audit.errors import AuditError, LogError, NotShippedError, StorageError
 from jsonl_audit.segment import Floor, Header, Names, first_line, parse_header
 from jsonl_audit.writer.active import Active
 from jsonl_audit.writer.notes import Notes
@@ -34,13 +35,14 @@ AT_ONCE = 10_000
 """So many segments at most are named by one record, which has its own limit."""
 
 
-def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes) -> list[str]:
+def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes, unshipped: str = "stay") -> list[str]:
     """Lets the oldest sealed segments go, so that `keep` of them stay; returns the paths that are gone.
 
-    The log's lock is held. Raises WriteError, SyncError, StorageError with nothing removed.
+    What has not arrived everywhere: ``"stay"``: it stays, with a note; ``"refuse"``: NotShippedError, and all stays;
+    ``"go"``: it goes. The log's lock is held. Raises WriteError, SyncError, StorageError with nothing removed.
     """
     try:
-        due = _plan(tip.names, active, keep, notes)
+        due = _plan(tip.names, active, keep, notes, unshipped)
     except OSError as error:
         raise StorageError.of(error, "what is sealed cannot be listed; nothing was purged", tip.names.path) from error
     if due is None:
@@ -95,10 +97,10 @@ class _Due:
         return details
 
 
-def _plan(names: Names, active: Active, keep: int, notes: Notes) -> _Due | None:
+def _plan(names: Names, active: Active, keep: int, notes: Notes, unshipped: str) -> _Due | None:
     """What is to go so that `keep` sealed segments stay; None if nothing is, not even what an earlier purge left.
 
-    The log's lock is held. Raises OSError.
+    The log's lock is held. Raises OSError, NotShippedError.
     """
     listed = [name for name in storage.list_directory(names.directory) if names.stamp_of(name)]
     if len(listed) <= keep and not (active.floor and listed):
@@ -116,11 +118,19 @@ def _plan(names: Names, active: Active, keep: int, notes: Notes) -> _Due | None:
     through = floor.segment if floor is not None else 0
     here = sorted(number for number in paths if number > through)
     gone: list[dict[str, Any]] = []
+    behind_most = None if unshipped == "go" else shipped.slowest(names, active.log)
     for number in here[: max(len(here) - keep, 0)][:AT_ONCE]:
         behind = headers.get(number + 1)
         said = None if behind is None else behind.previous
         if behind is None or said is None or said.first_seq != headers[number].seq:
             notes.add(f"segment {number} is not purged, nor any behind it: the segment after it is not here")
+            break
+        if behind_most is not None and said.last_seq > behind_most.seq:
+            words = _waits(number, said.last_seq, behind_most)
+            if unshipped == "refuse":
+                raise NotShippedError(f"{words}. Nothing was purged", path=names.path, seq=said.last_seq)
+            if len(here) > 2 * keep and words not in notes:  # a shipper is always a little behind
+                notes.add(words)
             break
         floor = Floor(number, behind.seq - 1, behind.prev)
         gone.append(
@@ -140,6 +150,16 @@ def _plan(names: Names, active: Active, keep: int, notes: Notes) -> _Due | None:
     leftovers = [path for number in sorted(paths) if number <= floor.segment for path in paths[number]]
     missing = (through + 1, here[0] - 1) if gone and here[0] > through + 1 else None
     return _Due(floor, gone, missing, leftovers) if leftovers else None
+
+
+def _waits(number: int, last: int, behind: shipped.Arrived) -> str:
+    """Why a segment stays that has not arrived everywhere, and what to do."""
+    how_far = f"only records up to {behind.seq}" if behind.seq else "nothing"
+    return (
+        f"segment {number} (up to record {last}) stays, and all behind it: {how_far} has arrived at "
+        f"{behind.destination}. Ship it there; if it is no destination any more, remove {behind.path}; or purge with "
+        "force=True"
+    )
 
 
 def _headers(names: Names, listed: list[str]) -> Iterator[tuple[str, Header]]:
