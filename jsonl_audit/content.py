@@ -25,13 +25,16 @@ _PEEK = 1 << 14
 class Content:
     """An open file of lines. `size` is its length when it was opened; what is appended later can still be read.
 
-    A file whose name ends in ``.gz`` or ``.zst`` is unpacked once, to a temporary file without a name.
+    A file whose name ends in ``.gz`` or ``.zst`` is unpacked once, to a temporary file without a name. Where it ends in
+    the middle, and may, since it is the copy of a file that is `unfinished`, that is told by `cut`.
 
     Raises OSError where the file cannot be opened, NotALogError where compressed data are broken.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, unfinished: bool = False) -> None:
         self.path = path
+        self.cut = False
+        self._unfinished = unfinished
         self.fd = storage.open_read(path)
         self.compressed = path.endswith((".gz", ".zst"))
         try:
@@ -110,7 +113,9 @@ class Content:
                 for part in unpacked(packed, self.path, _BLOCK):
                     plain.write(part)
             except (zlib.error, EOFError) as error:
-                raise NotALogError(f"the compressed data are broken: {error}", path=self.path) from error
+                if not (self._unfinished and isinstance(error, EOFError)):
+                    raise NotALogError(f"the compressed data are broken: {error}", path=self.path) from error
+                self.cut = True
             plain.flush()
             self.fd = storage.duplicate(plain.fileno())
         storage.let_go(packed)
@@ -159,7 +164,8 @@ def blocks_of(path: str) -> Iterator[bytes]:
 def unpacked(packed: int, path: str, size: int = _PEEK) -> Generator[bytes, None, None]:
     """The content of a compressed file, piece by piece, `size` bytes of it at a time; its descriptor stays open.
 
-    Raises zlib.error or EOFError where it is broken, StorageError where there is nothing to unpack it with.
+    Raises EOFError where it ends in the middle, zlib.error where it is broken otherwise, StorageError where there is
+    nothing to unpack it with.
     """
     if path.endswith(".gz"):
         offset, unzip = 0, zlib.decompressobj(31)
@@ -179,7 +185,7 @@ def unpacked(packed: int, path: str, size: int = _PEEK) -> Generator[bytes, None
             while data := reader.read(size):
                 yield data
         except broken as error:
-            raise EOFError(str(error)) from error
+            raise zlib.error(str(error)) from error
 
 
 def _zstd_reader(file: IO[bytes], path: str) -> tuple[Any, type[Exception]]:

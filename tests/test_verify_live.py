@@ -102,8 +102,8 @@ def test_what_is_not_whole_is_looked_at_again_if_the_log_was_written_meanwhile(
     hidden = log.paths[0].rename(tmp_path / "hidden")
     looks = []
 
-    def judged(collected: Collected, work: object) -> object:
-        report = judge.judge(collected, work)  # type: ignore[arg-type]
+    def judged(collected: Collected, work: object, *anchors: object) -> object:
+        report = judge.judge(collected, work, *anchors)  # type: ignore[arg-type]
         looks.append(report.verdict)
         if hidden.exists():
             hidden.rename(log.paths[0])

@@ -21,6 +21,7 @@ Examples:
   jsonl-audit verify
   jsonl-audit verify --full /var/log/gateway
   jsonl-audit verify archive/audit.*Z.jsonl
+  jsonl-audit verify --copy /mnt/backup/gateway
   jsonl-audit verify --each /srv/*/audit.jsonl
   jsonl-audit verify --expect 1042:$(cat /mnt/elsewhere/head)
   jsonl-audit verify --json | jq -c '.findings[]'
@@ -33,6 +34,7 @@ _WORST_LAST = (0, 3, 2, 4, 1)
 @click.command(epilog=EXAMPLES)
 @click.argument("paths", nargs=-1, type=click.Path(readable=False), metavar="[PATH]...")
 @click.option("--full", is_flag=True, help="Walk every line, instead of checking sealed segments by their digests.")
+@click.option("--copy", is_flag=True, help="The files are copies that may be unfinished, renamed, merged or split.")
 @click.option(
     "--expect", multiple=True, metavar="SEQ:HASH",
     help="An anchor noted elsewhere, or a file of receipts, a report or a manifest; again for more.",
@@ -47,7 +49,8 @@ def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
     """Check that nothing was changed, removed, moved or put in.
 
     One PATH is that log, with its sealed segments; several are exactly those files of one log, in any order and
-    under any names; with --each, each is a log of its own. A log may be in use meanwhile.
+    under any names; with --each, each is a log of its own. A log may be in use meanwhile. With --copy, all files
+    of a folder that hold records are pieces of one log, and what is not finished is incomplete, not tampered.
 
     \b
     Exit status:
@@ -67,6 +70,8 @@ def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
         return shown.several(paths or (log_path(None),))
     if len(paths) > 1:
         return shown.one(list(paths))
+    if paths and options["copy"]:
+        return shown.one(paths[0])  # a folder means all files in it
     return shown.one(log_path(paths[0] if paths else None))
 
 

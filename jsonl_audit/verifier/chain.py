@@ -7,7 +7,7 @@ from jsonl_audit.segment import Floor, Header
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.report import Finding, Note
 
-__all__ = ["believed", "link", "missing"]
+__all__ = ["believed", "excuse", "link", "missing", "purged"]
 
 
 def believed(floors: list[Floor], headers: list[Header]) -> Floor | None:
@@ -60,6 +60,9 @@ def link(before: Checked | None, checked: Checked, last: Link | None) -> None:
     first = checked.first
     if first is None or last is None:
         return
+    if before is not None and before.unfinished:
+        _behind_unfinished(before, checked, last)
+        return
     gap, where = checked.first_gap, ""
     if before is not None:
         gap = before.gap.wider(*gap)
@@ -82,6 +85,30 @@ def link(before: Checked | None, checked: Checked, last: Link | None) -> None:
             "clock-backwards", CLOCK_BACKWARDS, line=line, seq=first.seq, offset=offset,
             expected=last.ts, actual=first.ts,
         )  # fmt: skip
+
+
+def _behind_unfinished(before: Checked, checked: Checked, last: Link) -> None:
+    """Judges what can be told where the segment before it is a copy that ends early."""
+    first = checked.first
+    assert first is not None
+    if first.seq <= last.seq or (first.seq == last.seq + 1 and checked.first_prev != last.hash):
+        checked.add(
+            "chain-broken", f"it does not go on from where the segment before it ({before.file.name}) has got to",
+            line=checked.first_line, seq=first.seq, expected=last.hash, actual=checked.first_prev,
+        )  # fmt: skip
+    if first.ts and first.ts < last.ts:
+        checked.add(
+            "clock-backwards", CLOCK_BACKWARDS, line=checked.first_line, seq=first.seq,
+            expected=last.ts, actual=first.ts,
+        )  # fmt: skip
+
+
+def excuse(purged: list[Checked]) -> None:
+    """Copies of segments that the log itself let go may be unfinished: there is nothing left to finish them from."""
+    for checked in purged:
+        for finding in [finding for finding in checked.findings if finding.kind == "segment-unfinished"]:
+            checked.findings.remove(finding)
+            checked.note("purged-unfinished", f"{finding.message}; the segment was purged", offset=finding.offset)
 
 
 def purged(floor: Floor) -> Note:

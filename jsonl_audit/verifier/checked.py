@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from jsonl_audit.lines import BOM
 from jsonl_audit.links import NO_GAP, Gap, Link
@@ -13,6 +14,8 @@ from jsonl_audit.verifier.report import Finding, Note
 from jsonl_audit.verifier.walks import Walked
 
 __all__ = ["Checked"]
+
+Entry = TypeVar("Entry", Finding, Note)
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +40,8 @@ class Checked:
     floor: Floor | None = None
     end: int = 0
     """Offset of the end of the last committed record."""
+    unfinished: bool = False
+    """Whether it is a copy that ends early, so that what follows goes on from a record that is not here."""
     referred: dict[str, int] = field(default_factory=dict)
     """The artifacts that its records refer to, each with the seq of the first that does."""
     findings: list[Finding] = field(default_factory=list)
@@ -70,6 +75,14 @@ class Checked:
                 what = "the first line is no header whose hash is right"
             self.add("header-missing", what, line=1, offset=0)
 
+    def told(self) -> list[Finding]:
+        """What was found, each at the place where it really lies."""
+        return [_placed(finding, self.file) for finding in self.findings]
+
+    def noted(self) -> list[Note]:
+        """The notes, each at the place where it really lies."""
+        return [_placed(note, self.file) for note in self.notes]
+
     def add(
         self,
         kind: str,
@@ -87,6 +100,13 @@ class Checked:
     def note(self, kind: str, message: str, *, seq: int | None = None, offset: int | None = None) -> None:
         """A note on this segment."""
         self.notes.append(Note(kind, message, self.file.name, seq=seq, offset=offset))
+
+
+def _placed(entry: Entry, file: File) -> Entry:
+    segment, line, offset = file.place(entry.line, entry.offset)
+    if (segment, line, offset) == (entry.segment, entry.line, entry.offset):
+        return entry
+    return replace(entry, segment=segment, line=line, offset=offset)
 
 
 def of_damage(file: File, place: Damage) -> Finding:

@@ -76,12 +76,20 @@ _FINDINGS = {
         "an artifact is not what was stored when a record referred to it",
         "Do not trust it. Put it back from a copy; the name of the file is the BLAKE3 of what it should hold.",
     ),
+    "segment-unfinished": (
+        "the copy of a sealed file is whole as far as it goes, and ends early: it was not finished, or was cut",
+        "Copy the file again. Where the source is gone, what is here counts, and the rest is lost.",
+    ),
+    "piece-unjoined": (
+        "a piece of a segment is here, and what stands before it is not",
+        "Look for the file that it goes on from; put all pieces in one folder and verify that with --copy.",
+    ),
     "checkpoint-mismatch": (
         "the record at an anchored seq has another hash than was noted: the log was rewritten, there or before",
         "Trust nothing behind the last anchor that it agrees with. Find a copy made before. Is the anchor of this log?",
     ),
     "records-cut": (
-        "the end was cut off, an older copy was put back, or a power cut took what was not synced (fsync interval, never)",
+        "the end was cut off, an older copy was put back, or a power cut took what was not synced yet",
         "Look for the end where the log was shipped to. Is this a copy made before? Then verify it with --copy.",
     ),
     "anchor-missing": (
@@ -102,7 +110,7 @@ _QUICK = (
 def text(report: Report, limit: int) -> str:
     """The report; at most `limit` places of each kind are listed, all of them if it is 0."""
     anchor = f" {_anchored(report)}."
-    lines = [f"{report.verdict}: {_VERDICT[report.verdict]}.{anchor}", report.path]
+    lines = [f"{report.verdict}: {_VERDICT[report.verdict]}.{anchor}", _one_line(report.path)]
     if report.records:
         head = f", head {report.head}" if report.head else ""
         seqs = "" if report.first_seq is None else f", seq {_span(report.first_seq, report.last_seq)}"
@@ -153,7 +161,12 @@ def _place(entry: Finding | Note) -> str:
     differs = ""
     if isinstance(entry, Finding) and entry.expected is not None and entry.actual is not None:
         differs = f" (expected {_short(entry.expected)}, found {_short(entry.actual)})"
-    return f"{where_text}{entry.message}{differs}"
+    return _one_line(f"{where_text}{entry.message}{differs}")
+
+
+def _one_line(words: str) -> str:
+    """Words with the name of a file in them, which may hold whatever a name may."""
+    return words.replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _short(value: object) -> str:

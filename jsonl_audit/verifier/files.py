@@ -14,15 +14,29 @@ from jsonl_audit import mark, storage
 from jsonl_audit.artifacts import Store
 from jsonl_audit.content import Content, first_line_of
 from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, StorageError
+from jsonl_audit.links import Link
 from jsonl_audit.mark import Mark
 from jsonl_audit.segment import Header, Names, is_sealed_name, parse_header
 from jsonl_audit.snapshot import Snapshot, resolve
 from jsonl_audit.verifier.report import Note
 
-__all__ = ["Collected", "File", "Vanished", "collect"]
+__all__ = [
+    "BESIDE",
+    "PACKED",
+    "Collected",
+    "File",
+    "Loose",
+    "Vanished",
+    "collect",
+    "file_at",
+    "once",
+    "opened",
+    "stranger",
+    "usable",
+]
 
-_PACKED = (".gz", ".zst")
-_BESIDE = (".lock", ".next", ".d")
+PACKED = (".gz", ".zst")
+BESIDE = (".lock", ".next", ".d")
 
 
 class Vanished(Exception):  # noqa: N818 - no error: the files are listed again
@@ -49,6 +63,8 @@ class File:
     """What the lock file said before it was opened."""
     content: Content | None = None
     """Where it is held open."""
+    copied: bool = False
+    """Whether it is a copy from elsewhere, which may be unfinished."""
 
     @property
     def name(self) -> str:
@@ -58,7 +74,7 @@ class File:
     @property
     def plain_name(self) -> str:
         """The name that it had before it was compressed."""
-        return next((self.name[: -len(end)] for end in _PACKED if self.name.endswith(end)), self.name)
+        return next((self.name[: -len(end)] for end in PACKED if self.name.endswith(end)), self.name)
 
     @property
     def sealed(self) -> bool:
@@ -70,7 +86,7 @@ class File:
         """Its bytes, no more of them than there were at first. Raises Vanished, StorageError."""
         content = self.content
         if content is None:
-            content = _opened(self.path)
+            content = opened(self.path, unfinished=self.copied)
         try:
             if content.key != self.key:
                 raise Vanished(self.path)
@@ -81,6 +97,10 @@ class File:
             if content is not self.content:
                 content.close()
 
+    def place(self, line: int | None, offset: int | None) -> tuple[str, int | None, int | None]:
+        """Where a line and a byte of its content really lie: in which file, in which line of it, at which byte."""
+        return self.name, line, offset
+
     def look(self, text: bytes) -> None:
         """Takes the first line."""
         try:
@@ -90,6 +110,19 @@ class File:
             self.newer = error
         if self.header is None:
             self.text = text[:4096]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loose:
+    """A piece of a segment that goes on from none that is here."""
+
+    file: File
+    first: Link | None
+    """Its first whole line, as that says itself."""
+    prev: str
+    """What that calls the hash of the record before it."""
+    fragment: bytes
+    """The rest of a line that stands before it, in the same file."""
 
 
 class Collected:
@@ -103,6 +136,10 @@ class Collected:
         active: File | None = None,
         notes: Sequence[Note] = (),
         stored: Sequence[str] = (),
+        loose: Sequence[Loose] = (),
+        *,
+        copied: bool = False,
+        held: Sequence[Content] = (),
     ) -> None:
         self.path = path
         """As it was named."""
@@ -112,7 +149,12 @@ class Collected:
         """What lies among the files and is none."""
         self.stored = stored
         """The artifacts that were in the log's store before any of the files was listed."""
+        self.loose = loose
+        """Pieces of segments whose beginning is not here."""
+        self.copied = copied
+        """Whether these are copies from elsewhere, which may be unfinished."""
         self._snapshot = snapshot
+        self._held = held
 
     @property
     def named(self) -> bool:
@@ -126,7 +168,7 @@ class Collected:
 
     def changed(self) -> bool:
         """Whether the log was written or rotated since it was listed: then another look may see another thing."""
-        if self._snapshot is None:
+        if self._snapshot is None or self.copied:
             return False
         try:
             with Snapshot(self._snapshot.names.path) as now:
@@ -144,6 +186,8 @@ class Collected:
         """Gives the files back."""
         if self._snapshot is not None:
             self._snapshot.close()
+        for content in self._held:
+            content.close()
 
     def __enter__(self) -> Collected:
         return self
@@ -160,22 +204,23 @@ def collect(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
     Raises LogError for what can be no log, StorageError for what is not here or cannot be read, Vanished.
     """
     if isinstance(paths, (str, os.PathLike)):
-        path = _usable(paths)
+        path = usable(paths)
         name = os.path.basename(os.path.realpath(path))
-        if not is_sealed_name(name) and not name.endswith(_PACKED):
+        if not is_sealed_name(name) and not name.endswith(PACKED):
             return _of_log(path)
         paths = [path]
-    usable = [_usable(path) for path in paths]
-    beside = [path.endswith(_BESIDE) for path in usable]
-    usable = [path for path, skip in zip(usable, beside, strict=True) if not skip]
-    if not usable:
+    given = [usable(path) for path in paths]
+    beside = [path.endswith(BESIDE) for path in given]
+    given = [path for path, skip in zip(given, beside, strict=True) if not skip]
+    if not given:
         what = "what lies beside a log was" if beside else "nothing was"
         raise LogError(f"{what} named; name the log's path, or the files of its segments")
-    files = [_file(path) for path in usable]
-    return Collected(os.path.dirname(usable[0]) or "." if len(usable) > 1 else usable[0], _once(files))
+    files = [file_at(path) for path in given]
+    return Collected(os.path.dirname(given[0]) or "." if len(given) > 1 else given[0], once(files))
 
 
-def _usable(path: str | os.PathLike[str]) -> str:
+def usable(path: str | os.PathLike[str]) -> str:
+    """The path as a text, ``~`` expanded. Raises LogError for what can be none, and for devices and pipes."""
     given = os.fsdecode(path)
     if not given or "\0" in given:
         raise LogError(f"{given!r} is no path of a log; give the active file's, such as 'audit.jsonl'")
@@ -206,18 +251,18 @@ def _of_log(path: str) -> Collected:
             active.look(content.first_line())
             files.append(active)
         for sealed in snapshot.sealed:
-            stranger = _stranger(sealed)
-            if stranger is None:
-                files.append(_file(sealed, listed=True))
+            strange = stranger(sealed)
+            if strange is None:
+                files.append(file_at(sealed, listed=True))
             else:
-                notes.append(stranger)
+                notes.append(strange)
     except BaseException:
         snapshot.close()
         raise
-    return Collected(path, _once(files), snapshot, active, notes, stored)
+    return Collected(path, once(files), snapshot, active, notes, stored)
 
 
-def _stranger(path: str) -> Note | None:
+def stranger(path: str) -> Note | None:
     """The note on what bears the name of a sealed segment and is no file: a mkdir must not stop a verification."""
     try:
         kind = stat_module.S_IFMT(storage.stat(path).st_mode)
@@ -233,14 +278,14 @@ def _stranger(path: str) -> Note | None:
     return Note("not-a-segment", message, os.path.basename(path))
 
 
-def _file(path: str, *, listed: bool = False) -> File:
+def file_at(path: str, *, listed: bool = False) -> File:
     """A file that was listed, or named."""
     if storage.is_directory(path):
         raise LogError("this is a directory; several paths are the files of one log's segments", path=path)
     lock = None if is_sealed_name(os.path.basename(path)) else os.path.realpath(path) + ".lock"
     before = None if lock is None else mark.read(lock)
     try:
-        if path.endswith(_PACKED):
+        if path.endswith(PACKED):
             found = storage.stat(path)
             file = File(path, (found.st_dev, found.st_ino), found.st_size)
             try:
@@ -262,9 +307,10 @@ def _file(path: str, *, listed: bool = False) -> File:
     return file
 
 
-def _opened(path: str) -> Content:
+def opened(path: str, *, unfinished: bool = False) -> Content:
+    """A file that was listed. Raises Vanished, StorageError, NotALogError."""
     try:
-        return Content(path)
+        return Content(path, unfinished=unfinished)
     except FileNotFoundError as error:
         raise Vanished(path) from error
     except StorageError:
@@ -273,7 +319,7 @@ def _opened(path: str) -> Content:
         raise StorageError(f"cannot be read: {error.strerror}", path=path, errno=error.errno) from error
 
 
-def _once(files: list[File]) -> list[File]:
+def once(files: list[File]) -> list[File]:
     """Every inode once: the first name that it was found under."""
     found: dict[tuple[int, int], File] = {}
     for file in files:

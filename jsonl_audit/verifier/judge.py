@@ -9,7 +9,7 @@ from jsonl_audit import record
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.links import Link
 from jsonl_audit.segment import Floor, Header, describe_foreign
-from jsonl_audit.verifier import artifacts, chain, copies, newest, sealed, vouching
+from jsonl_audit.verifier import artifacts, chain, copies, loose, newest, sealed, vouching
 from jsonl_audit.verifier.anchors import Anchor
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import Collected, File
@@ -27,6 +27,7 @@ def judge(collected: Collected, work: Work, anchors: Sequence[Anchor] = ()) -> R
     if log.groups:
         log.check()
         log.link()
+    log.fit()
     return log.report()
 
 
@@ -42,6 +43,8 @@ class _Log:
         self.strays: list[tuple[File, Link | None]] = []
         """Files without a right header that have no place in the log, with the first record of each."""
         self.chain: dict[int, Checked] = {}
+        self.loose: list[Checked] = []
+        """Pieces whose beginning is not here, and which hold what no segment does."""
         self.findings: list[Finding] = []
         self.notes: list[Note] = [*collected.notes]
         self.floor: Floor | None = None
@@ -53,7 +56,7 @@ class _Log:
     def sort(self) -> None:
         """Finds the place of every file. Raises NotALogError, NewerFormatError where none is a log's."""
         files = [file for file in self.collected.files if file.size or file.sealed]
-        self.work.begin(files)
+        self.work.begin([*files, *(loose.file for loose in self.collected.loose)])
         log = self._identity(files)
         for file in files:
             header = file.header
@@ -68,7 +71,8 @@ class _Log:
                 self._find("segment-missing", f"it cannot be read here: {file.newer.message}", file, offset=0)
         without = [file for file in files if file.header is None and file.newer is None]
         peeked = [(file, *first_record(file)) for file in without]
-        if not self.groups and any(file.size for file in files) and not any(begins for _, _, begins in peeked):
+        nothing = not self.groups and not self.collected.loose and not any(begins for _, _, begins in peeked)
+        if nothing and any(file.size for file in files):
             file = next(file for file in files if file.size)
             raise NotALogError(file.broken or describe_foreign(file.text), path=file.path, line=1)
         self.strays = place(peeked, self.groups)
@@ -97,7 +101,7 @@ class _Log:
             successor = self._successor(chosen.get(number + 1))
             if successor is None:
                 return newest.check(chosen[number], number, self.work, newest=False)
-            return sealed.check(chosen[number], number, successor, self.work)
+            return sealed.check(chosen[number], number, successor, self.work, copied=self.collected.copied)
 
         rest = sorted(chosen)[:-1]
         self.chain.update(zip(rest, self.work.each(one, rest), strict=True))
@@ -123,11 +127,10 @@ class _Log:
             self.not_excused = len(covered) < len(floors)
             floors = covered
         self.floor = floor = chain.believed(floors, headers)
-        if floor is None:
+        if floor is None or self.collected.copied:  # a copy may keep what was purged: then it is held to be right, too
             return
         self.groups = {number: files for number, files in self.groups.items() if number > floor.segment}
         self.strays = [(file, first) for file, first in self.strays if first is None or first.seq > floor.last_seq]
-        self.notes.append(chain.purged(floor))
 
     def link(self) -> None:
         """Judges how the segments follow each other, and which are missing."""
@@ -137,10 +140,26 @@ class _Log:
             before = self.chain.get(number - 1)
             if before is not None:
                 chain.link(before, checked, before.tip)
-            elif number == start:
-                zero = Link(0, record.ZERO, "") if floor is None else Link(floor.last_seq, floor.head, "")
-                chain.link(None, checked, zero)
-        self.findings += chain.missing(self.chain, start, purged_later=self.not_excused)
+            elif number == 1:
+                chain.link(None, checked, Link(0, record.ZERO, ""))
+            elif floor is not None and number == start:
+                chain.link(None, checked, Link(floor.last_seq, floor.head, ""))
+        kept = {number: checked for number, checked in self.chain.items() if number >= start}
+        self.findings += chain.missing(kept, start, purged_later=self.not_excused)
+        if floor is not None:
+            purged = [checked for number, checked in self.chain.items() if number < start]
+            if len(purged) < floor.segment:
+                self.notes.append(chain.purged(floor))
+            chain.excuse(purged)
+
+    def fit(self) -> None:
+        """Judges the pieces that go on from none of the segments."""
+        for piece in sorted(self.collected.loose, key=lambda piece: piece.first.seq if piece.first else 2**63):
+            checked = loose.check(piece, self.work)
+            if loose.fit(checked, [*self.chain.values(), *self.loose], half=bool(piece.fragment)):
+                self.loose.append(checked)
+            else:
+                self._aside(checked)
 
     # -- telling
 
@@ -151,14 +170,15 @@ class _Log:
 
     def _aside(self, checked: Checked) -> None:
         """What is said of a file that is no segment of the chain."""
-        self.findings += checked.findings
-        self.notes += checked.notes
+        self.findings += checked.told()
+        self.notes += checked.noted()
 
     def report(self) -> Report:
         """The report of all that was found."""
-        segments = [self.chain[number] for number in sorted(self.chain)]
-        findings = [finding for checked in segments for finding in checked.findings] + self.findings
-        notes = self.notes + [note for checked in segments for note in checked.notes]
+        segments = [self.chain[number] for number in sorted(self.chain)] + self.loose
+        segments.sort(key=lambda checked: checked.first.seq if checked.first is not None else 0)
+        findings = [finding for checked in segments for finding in checked.told()] + self.findings
+        notes = self.notes + [note for checked in segments for note in checked.noted()]
         told, more = artifacts.judge(self.collected, segments, self.work)
         findings += told
         notes += more

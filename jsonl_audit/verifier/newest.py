@@ -111,7 +111,9 @@ def _end(
 ) -> None:
     synced = 0 if mark is None else mark.synced
     behind = content.size - stop
-    if walk.torn and walk.torn_at >= synced:
+    if content.cut and not walk.torn:
+        what, where = "the compressed data end in the middle", content.size
+    elif walk.torn and walk.torn_at >= synced:
         what, where = _TORN[walk.torn], walk.torn_at
     elif behind > 0:
         what, where = "a sync had failed, and what stands behind it does not count", stop

@@ -26,6 +26,8 @@ VERDICT_OF = {
     "records-cut": "tampered",
     "fork": "forked",
     "segment-missing": "incomplete",
+    "segment-unfinished": "incomplete",
+    "piece-unjoined": "incomplete",
     "artifact-missing": "incomplete",
     "anchor-missing": "incomplete",
     "torn-tail": "torn",
@@ -40,7 +42,8 @@ class Finding:
     kind: str
     """`record-modified`, `chain-broken`, `records-missing`, `malformed-line`, `header-missing`, `segment-altered`,
     `segment-missing`, `foreign-segment`, `fork`, `torn-tail`, `clock-backwards`, `documented-damage`,
-    `artifact-missing`, `artifact-altered`, `checkpoint-mismatch`, `records-cut` or `anchor-missing`."""
+    `artifact-missing`, `artifact-altered`, `checkpoint-mismatch`, `records-cut`, `anchor-missing`; of copies also
+    `segment-unfinished` and `piece-unjoined`."""
     message: str
     segment: str | None = None
     """The name of the file."""
@@ -74,7 +77,7 @@ class Note:
 
     kind: str
     """`documented-torn`, `purged-prefix`, `older-copy`, `unfinished`, `active-missing`, `clock-clamped`,
-    `not-a-segment`, `artifact-unreferenced`, `artifacts-not-looked-for` or `anchor-purged`."""
+    `not-a-segment`, `artifact-unreferenced`, `artifacts-not-looked-for`, `anchor-purged` or `purged-unfinished`."""
     message: str
     segment: str | None = None
     line: int | None = None

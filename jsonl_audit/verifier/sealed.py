@@ -7,7 +7,7 @@ from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.links import NO_GAP, Link
 from jsonl_audit.segment import Header, Previous
-from jsonl_audit.verifier import digest
+from jsonl_audit.verifier import digest, unfinished
 from jsonl_audit.verifier.artifacts import look
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import File
@@ -17,15 +17,19 @@ from jsonl_audit.verifier.work import Work
 __all__ = ["check"]
 
 
-def check(file: File, number: int, successor: Header, work: Work) -> Checked:
-    """What is to be said of a segment whose successor's header is here. Raises Vanished, StorageError."""
+def check(file: File, number: int, successor: Header, work: Work, *, copied: bool = False) -> Checked:
+    """What is to be said of a segment whose successor's header is here; `copied` from elsewhere, it may end early.
+
+    Raises Vanished, StorageError.
+    """
     said = successor.previous
     assert said is not None
     checked = Checked(file, number)
     checked.begins_badly()
     try:
         with file.open() as content:
-            _check(checked, content, said, work)
+            if not (copied and unfinished.check(checked, content, said, work)):
+                _check(checked, content, said, work)
     except NotALogError as error:
         checked.add("segment-altered", error.message, expected=said.blake3)
     _documented(checked, said)
@@ -39,7 +43,8 @@ def _check(checked: Checked, content: Content, said: Previous, work: Work) -> No
     if content.size < said.bytes:
         checked.add(
             "segment-altered",
-            f"the file ends before the byte where its last record ended when segment {checked.number + 1} was begun",
+            f"the file ends before the byte where its last record ended when segment {checked.number + 1} was begun; "
+            "if it is a copy that was not finished, --copy tells that from damage",
             offset=content.size, expected=said.bytes, actual=content.size,
         )  # fmt: skip
     elif not whole:

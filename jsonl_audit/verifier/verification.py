@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from jsonl_audit.errors import AuditError, StorageError
 from jsonl_audit.verifier.anchors import parse
 from jsonl_audit.verifier.files import Collected, Vanished, collect
+from jsonl_audit.verifier.gather import gather
 from jsonl_audit.verifier.judge import judge
 from jsonl_audit.verifier.report import Report
 from jsonl_audit.verifier.work import Work
@@ -27,6 +28,7 @@ def verify(
     *,
     full: bool = False,
     expect: object = (),
+    copy: bool = False,
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
 ) -> Report:
@@ -42,6 +44,10 @@ def verify(
     :param expect: anchors, one or several: what was noted elsewhere of a record, by which a rewritten log or a cut end
         is found. ``(seq, hash)``, ``"SEQ:HASH"``, a receipt, an earlier report, a manifest, any of them as JSON, or the
         path of a file of them.
+    :param copy: the files were copied from elsewhere, and may be unfinished: a sealed file that is whole as far as it
+        goes and ends early is ``segment-unfinished``, which makes the log incomplete, and not altered. They may be
+        renamed, compressed, merged or split; of a directory all files that hold records are looked at, and in a list
+        directories may stand.
     :param progress: called with the bytes done and the bytes in all.
     :param workers: how many cores to use; all by default.
 
@@ -64,7 +70,7 @@ def verify(
     >>> report.verdict, report.findings[0].kind, report.findings[0].seq, report.corrupted == (receipt.id,)
     ('tampered', 'record-modified', 2, True)
     """
-    options: dict[str, Any] = {"full": full, "expect": expect, "progress": progress, "workers": workers}
+    options: dict[str, Any] = {"full": full, "expect": expect, "copy": copy, "progress": progress, "workers": workers}
     return verified(paths, lambda _, report: report, **options)
 
 
@@ -74,6 +80,7 @@ def verified(
     *,
     full: bool = False,
     expect: object = (),
+    copy: bool = False,
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
 ) -> Result:
@@ -85,7 +92,7 @@ def verified(
     with Work(full=full, progress=progress, workers=workers) as work:
         for _ in range(_TRIES):
             try:
-                with collect(paths) as collected:
+                with gather(paths) if copy else collect(paths) as collected:
                     report = judge(collected, work, anchors)
                     looks += 1
                     if report.verdict == "intact" or looks == _LOOKS or not collected.changed():

@@ -1,0 +1,78 @@
+"""A copy of a sealed segment that ends early: whole as far as it goes, it is unfinished, and not altered."""
+
+from __future__ import annotations
+
+from jsonl_audit.content import Content
+from jsonl_audit.segment import Previous
+from jsonl_audit.verifier import digest
+from jsonl_audit.verifier.checked import Checked
+from jsonl_audit.verifier.walks import Walked
+from jsonl_audit.verifier.work import Work
+
+__all__ = ["check"]
+
+_ZEROS = 512
+"""So many NUL bytes at the end of a file, at least, are room that was made for what did not arrive."""
+
+
+def check(checked: Checked, content: Content, said: Previous, work: Work) -> bool:
+    """Whether the copy is one that ends early and is right as far as it goes. Then that is added to `checked`.
+
+    Raises StorageError.
+    """
+    header = checked.header
+    if header is None or header.seq != said.first_seq or said.damaged:
+        return False
+    if content.size >= said.bytes and work.blake3(checked.file, content, 0, said.bytes) == said.blake3:
+        return _torn_end_cut(checked, content, said, work)
+    stop = content.size if content.size < said.bytes else _before_zeros(content)
+    if stop >= said.bytes or stop < header.size:
+        return False
+    walk = work.walk(checked.file, content, stop, stop)
+    if walk.damaged or walk.torn == "hole" or walk.last is None or walk.last.seq > said.last_seq:
+        return False
+    if walk.torn == "piece" and not _due(content, walk):
+        return False
+    checked.walked(walk)
+    checked.tip = checked.last
+    checked.unfinished = True
+    first = walk.last.seq + 1
+    which = f"seq {first} is" if first == said.last_seq else f"seqs {first} to {said.last_seq} are"
+    checked.add(
+        "segment-unfinished", f"the copy ends at byte {stop} of {said.bytes}: {which} not here",
+        seq=first if first <= said.last_seq else None, offset=stop, expected=said.bytes, actual=stop,
+    )  # fmt: skip
+    return True
+
+
+def _due(content: Content, walk: Walked) -> bool:
+    """Whether the line without end at the end is the one that is due."""
+    begin = b'{"seq":%d,' % ((walk.last.seq if walk.last is not None else 0) + 1)
+    text = content.read(walk.rest, len(begin))
+    return walk.cut_short > 0 or begin.startswith(text[: min(len(text), content.size - walk.rest)].rstrip(b"\0"))
+
+
+def _torn_end_cut(checked: Checked, content: Content, said: Previous, work: Work) -> bool:
+    """Whether all records are here, and less stands behind them than a crash left there."""
+    behind = content.size - said.bytes
+    if not 0 <= behind < said.torn_bytes:
+        return False
+    walk = work.walk(checked.file, content, said.bytes, said.bytes)
+    checked.walked(walk)
+    checked.add(
+        "segment-unfinished", f"all its records are here, and {behind} of {said.torn_bytes} bytes that a crash left",
+        offset=content.size, expected=said.bytes + said.torn_bytes, actual=content.size,
+    )  # fmt: skip
+    return True
+
+
+def _before_zeros(content: Content) -> int:
+    """Where the NUL bytes begin that fill the end of a file; its size where they are too few."""
+    stop = content.size
+    while stop > 0:
+        data = content.read(max(0, stop - digest.WINDOW), min(digest.WINDOW, stop))
+        kept = len(data.rstrip(b"\0"))
+        stop -= len(data) - kept
+        if kept:
+            break
+    return stop if content.size - stop >= _ZEROS else content.size
