@@ -32,7 +32,7 @@ FLOORS: list[set[str]] = [
     {"writer", "reader", "verifier"},
     {"artifacts"},
     {"snapshot"},
-    {"succession"},
+    {"succession", "rotated"},
     {"scan", "content", "mark", "shipped"},
     {"segment", "rules", "lines", "batches"},
     {"links", "shorten", "references", "events", "redact"},

@@ -43,7 +43,7 @@ def missing(chain: dict[int, Checked], start: int, *, purged_later: bool = False
                     line=1, seq=checked.first.seq if checked.first else None, expected=due, actual=number,
                 )
             )
-        elif header is not None and header.active_missing:
+        elif header is not None and header.active_missing and not (number - 1 in chain and _came_back(header)):
             found.append(
                 Finding(
                     "segment-missing",
@@ -53,6 +53,16 @@ def missing(chain: dict[int, Checked], start: int, *, purged_later: bool = False
             )
         due = number + 1
     return found
+
+
+def _came_back(header: Header) -> bool:
+    """Whether what had been removed is the very segment that `previous` describes, which is here.
+
+    A live writer whose file was gone named it in the successor's header, and by that header's own time. One that came
+    later knew of it nothing: `previous` is the segment before it, sealed earlier, and what was removed stays missing.
+    """
+    stamp = header.ts.translate({ord(sign): None for sign in "-:."})
+    return header.previous is not None and stamp in header.previous.name
 
 
 def link(before: Checked | None, checked: Checked, last: Link | None) -> None:

@@ -77,7 +77,8 @@ class Note:
 
     kind: str
     """`documented-torn`, `purged-prefix`, `older-copy`, `unfinished`, `active-missing`, `clock-clamped`,
-    `not-a-segment`, `artifact-unreferenced`, `artifacts-not-looked-for`, `anchor-purged` or `purged-unfinished`."""
+    `not-a-segment`, `artifact-unreferenced`, `artifacts-not-looked-for`, `anchor-purged`, `purged-unfinished` or
+    `taken-by-logrotate`."""
     message: str
     segment: str | None = None
     line: int | None = None

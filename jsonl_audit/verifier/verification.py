@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from jsonl_audit.errors import AuditError, StorageError
 from jsonl_audit.verifier.anchors import parse
+from jsonl_audit.verifier.elsewhere import noted
 from jsonl_audit.verifier.files import Collected, Vanished, collect
 from jsonl_audit.verifier.gather import gather
 from jsonl_audit.verifier.judge import judge
@@ -96,7 +97,7 @@ def verified(
                     report = judge(collected, work, anchors)
                     looks += 1
                     if report.verdict == "intact" or looks == _LOOKS or not collected.changed():
-                        return take(collected, report)
+                        return take(collected, noted(collected, report))
             except Vanished:
                 continue
             except OSError as error:

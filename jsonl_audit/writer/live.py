@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from jsonl_audit import instants, storage
+from jsonl_audit import instants, rotated, storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import WrongLogError
 from jsonl_audit.scan import WINDOW, Link, Walk
@@ -77,6 +77,7 @@ def go_on(names: Names, active: Active, disk: Durable, *, mode: int, now: int) -
             "older": "the active file was replaced by another copy",
             "missing": "the active file was removed under its writer",
         }[present] + f"; the log goes on from seq {active.seq}"
+        what += rotated.told(names, active.log, cut=present == "ours")
     return _successor(names, active, active.link, previous, what, mode, now, missing=present == "missing")
 
 

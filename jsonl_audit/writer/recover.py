@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from jsonl_audit import storage
+from jsonl_audit import rotated, storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.mark import Mark
@@ -67,10 +67,12 @@ def open_log(
     if sealed:
         newest = place.newest_sealed(sealed, mark.log if mark else None, notes)
         successor = _after(*newest, now=now)
-        notes.append("the active file was removed: the log goes on from the newest sealed segment, and says so")
+        why = rotated.told(names, newest[0].log, cut=None)
+        notes.append(f"the active file was removed: the log goes on from the newest sealed segment, and says so{why}")
     elif mark is not None:
         successor = rotate.first_segment(now, settings, active_missing=True)
-        notes.append("the active file was removed and nothing is sealed: a new log begins, and says so")
+        why = rotated.told(names, mark.log, cut=None)
+        notes.append(f"the active file was removed and nothing is sealed: a new log begins, and says so{why}")
     else:
         successor = rotate.first_segment(now, settings)
     storage.sync_above(names.directory)

@@ -121,6 +121,7 @@ def _values(shipper: Shipper, path: str, to: str, into: str) -> dict[str, str]:
         # As each takes it: a leading slash is the top of what is copied, * and [ are escaped where they are the name's.
         "rsync_active": "/" + _escaped(name), "rsync_sealed": f"/{_escaped(stem)}.[0-9]*Z{_escaped(end)}*",
         "rsync_folder": f"/{_escaped(name)}.d/", "rsync_artifacts": f"/{_escaped(name)}.d/artifacts***",
+        "lsyncd_sealed": f"/{_escaped(stem)}.*Z{_escaped(end)}*",
         "rclone_active": f"/{_escaped(name, _RCLONE)}", "rclone_artifacts": f"/{_escaped(name, _RCLONE)}.d/artifacts/*",
         "rclone_sealed": f"/{_escaped(stem, _RCLONE)}.[0-9]*Z{_escaped(end, _RCLONE)}*",
         "shell_sealed": f"{shlex.quote(stem)}.[0-9]*Z{shlex.quote(end) if end else ''}*",

@@ -9,6 +9,6 @@ sync {
   target = @{to|lua},
   delete = false,
   delay = 1,
-  filter = { "+ " .. @{rsync_active|lua}, "+ " .. @{rsync_sealed|lua}, "+ " .. @{rsync_folder|lua}, "+ " .. @{rsync_artifacts|lua}, "- *" },
+  filter = { "+ " .. @{rsync_active|lua}, "+ " .. @{lsyncd_sealed|lua}, "+ " .. @{rsync_folder|lua}, "+ " .. @{rsync_artifacts|lua}, "- *" },
   rsync = { archive = true },
 }
