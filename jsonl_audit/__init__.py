@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.query import query, tail
     from jsonl_audit.receive import Collected, CollectedLog, StreamFinding, collect
     from jsonl_audit.redact import Redactor
+    from jsonl_audit.report import Examination, examine
     from jsonl_audit.ship import Shipped, ship
     from jsonl_audit.slices import Slice, extract
     from jsonl_audit.verifier import Anchored, Finding, Note, Report, verify
@@ -76,6 +77,7 @@ __all__ = [
     "EventError",
     "EventTooLargeError",
     "EventType",
+    "Examination",
     "FileSettings",
     "Filters",
     "Finding",
@@ -113,6 +115,7 @@ __all__ = [
     "context",
     "diagnose",
     "events",
+    "examine",
     "extract",
     "follow",
     "get",
@@ -135,6 +138,7 @@ _HOMES = {
     "Diagnosis": "doctor",
     "DroppedReceipt": "writer.chain",
     "EventType": "events",
+    "Examination": "report",
     "FileSettings": "persistence",
     "Filters": "reader",
     "Finding": "verifier",
@@ -159,6 +163,7 @@ _HOMES = {
     "diagnose": "doctor",
     "events": "events",
     "extract": "slices",
+    "examine": "report",
     "follow": "reader",
     "get": "reader",
     "manifest": "manifest",

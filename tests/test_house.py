@@ -40,7 +40,7 @@ FLOORS: list[set[str]] = [
     {"values", "instants"},
     {"forms", "ids"},
     {"storage"},
-    {"errors", "boot", "process", "spelling"},
+    {"errors", "boot", "process", "spelling", "visible"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 ALLOWED_AT_THE_TOP = {

@@ -24,6 +24,7 @@ Examples:
   jsonl-audit verify --copy /mnt/backup/gateway
   jsonl-audit verify --each /srv/*/audit.jsonl
   jsonl-audit verify --expect 1042:$(cat /mnt/elsewhere/head)
+  jsonl-audit verify --report findings.html /var/log/gateway
   jsonl-audit verify --json | jq -c '.findings[]'
   jsonl-audit verify -q || mail -s 'look at the audit log' root
 """
@@ -43,6 +44,10 @@ _WORST_LAST = (0, 3, 2, 4, 1)
 @click.option("--each", is_flag=True, help="Each PATH is a log of its own.")
 @click.option("--all", "everything", is_flag=True, help="List every place, however many there are.")
 @click.option("-q", "--quiet", is_flag=True, help="No report; the exit status says it.")
+@click.option(
+    "--report", type=click.Path(), metavar="FILE",
+    help="Keep the examination as a document too: .html, .md or .json; it can be handed on, and repeated.",
+)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processors to use; all of them by default.")
 @color_option
 def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
@@ -66,6 +71,8 @@ def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
     shown = _Shown(**options)
     if each and options["expect"]:
         raise click.UsageError("--expect is of one log: leave --each out")
+    if each and options["report"]:
+        raise click.UsageError("--report is of one log: leave --each out")
     if each:
         return shown.several(paths or (log_path(None),))
     if len(paths) > 1:
@@ -79,8 +86,16 @@ class _Shown:
     """How reports are shown."""
 
     def __init__(
-        self, as_json: bool, everything: bool, quiet: bool, color: str, workers: int | None, **options: Any
+        self,
+        as_json: bool,
+        everything: bool,
+        quiet: bool,
+        color: str,
+        workers: int | None,
+        report: str | None,
+        **options: Any,
     ) -> None:
+        self._report = report
         self._options = options if workers is None else {"workers": workers, **options}
         self._as_json = as_json
         self._limit = 0 if everything else 10
@@ -117,6 +132,10 @@ class _Shown:
     def _verify(self, path: str | list[str]) -> Report:
         from jsonl_audit.verifier import verify
 
+        if self._report is not None:
+            from jsonl_audit.cli.verify_report import examined
+
+            return examined(path, self._report, **self._options)
         with Progress("verifying") as progress:
             return verify(path, progress=progress, **self._options)
 

@@ -1,44 +1,17 @@
-"""Text that may be shown on a terminal: what a stranger put into a record must not steer it, nor hide in it.
-
-An audit log is full of words that somebody else chose. Escape sequences could repaint a screen, a line feed could
-fake a record, a direction mark could turn a path round. All of these are shown, as escapes.
-"""
+"""Text and JSON on a terminal: what a stranger put into a record must not steer it, and columns must stand."""
 
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
+from re import Match
 from typing import Any
+
+from jsonl_audit.visible import HIDDEN, visible
 
 __all__ = ["compact", "cut", "human_size", "json_on_terminal", "json_text", "padded", "visible", "width"]
 
-# C0, DEL and C1; marks of direction; line and paragraph separators; invisible operators, byte order mark, tags;
-# lone surrogates (of paths that are no UTF-8). The joiners U+200C and U+200D belong to scripts and stay.
-_UNSAFE = (
-    "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e0fff"
-)
-_HIDDEN = re.compile(f"[{_UNSAFE}]")
 _WIDE = frozenset("WF")
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def visible(text: str) -> str:
-    """`text` with every character that a terminal would obey, or not show, as an escape.
-
-    >>> print(visible("one\\ntwo \\x1b[31mred \\u202eevil"))
-    one\\ntwo \\x1b[31mred \\u202eevil
-    """
-    return text if text.isascii() and text.isprintable() else _HIDDEN.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    character = found[0]
-    code = ord(character)
-    if character in _SHORT:
-        return _SHORT[character]
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def json_on_terminal(line: bytes) -> bytes:
@@ -50,10 +23,10 @@ def json_on_terminal(line: bytes) -> bytes:
     if line.isascii() and b"\x7f" not in line:
         return line
     # Control characters stand escaped in a line already, all but those from DEL on.
-    return _HIDDEN.sub(_json_escape, line.decode("utf-8", "replace")).encode()
+    return HIDDEN.sub(_json_escape, line.decode("utf-8", "replace")).encode()
 
 
-def _json_escape(found: re.Match[str]) -> str:
+def _json_escape(found: Match[str]) -> str:
     return found[0] if found[0] == "\n" else json.dumps(found[0])[1:-1] if found[0] != "\x7f" else "\\u007f"
 
 

@@ -24,8 +24,9 @@ LC_ALL=C
 export LC_ALL
 umask 077
 
+say() { printf '%s\n' "$1"; }
 quit() {
-  printf '%s\n' "$2" >&2
+  say "$2" >&2
   exit "$1"
 }
 for tool in awk sed od tr wc cmp head tail b3sum; do
@@ -63,21 +64,21 @@ while read -r what number role sealed bytes told name; do
   [ -n "$show" ] && [ "$show" != "$number" ] && continue
   where "$name"
   if [ ! -f "$path" ] || [ ! -r "$path" ]; then
-    echo "file $number, $name: not here, or not to be read" && other=1
+    say "file $number, $name: not here, or not to be read" && other=1
     continue
   fi
   here=$(length "$path")
   if [ "$here" -lt "$bytes" ]; then
-    echo "file $number, $name: $here bytes, the report says $bytes" && other=1
+    say "file $number, $name: $here bytes, the report says $bytes" && other=1
     continue
   fi
   found=$(digest "$path" 0 "$bytes")
   if [ "$found" != "$told" ]; then
-    echo "file $number, $name: BLAKE3 $found, the report says $told" && other=1
+    say "file $number, $name: BLAKE3 $found, the report says $told" && other=1
   elif [ "$here" != "$bytes" ]; then
-    echo "file $number, $name: its first $bytes bytes are those of the report; $((here - bytes)) came since"
+    say "file $number, $name: its first $bytes bytes are those of the report; $((here - bytes)) came since"
   elif [ -z "$show" ]; then
-    echo "file $number, $name: $bytes bytes, the same as in the report"
+    say "file $number, $name: $bytes bytes, the same as in the report"
   fi
   case $name in *.gz) unpack='gzip -dc' ;; *.zst) unpack='zstd -dcq' ;; *) unpack= ;; esac
   if [ -n "$unpack" ]; then
@@ -399,6 +400,22 @@ get_parting() { # the first byte, of so many, in which two files differ; - if in
   fi
   echo "parting $1 $2 $3 ${parted:--}"
 }
+get_record() { # the hashes of the right records with a seq
+  eval "walked=\$path_$1 size=\$size_$1"
+  part "$walked" 0 "$size" | tr '\000\001' '\001\002' | awk -v id="$1" -v wanted="$2" "$rules"'
+    BEGIN { at = 0; begins = "{\"seq\":" wanted "," }
+    index($0, begins) == 1 { keep(1, $0); hashes(1); if (right(1, at)) out = out " " substr($0, length($0) - 65, 64) }
+    { at += length($0) + 1 }
+    END { print "record", id, wanted out }'
+}
+get_purges() { # what the purge records up to a seq say
+  eval "walked=\$path_$1 size=\$size_$1"
+  part "$walked" 0 "$size" | tr '\000\001' '\001\002' | awk -v id="$1" -v wanted="$2" "$rules"'
+    BEGIN { at = 0 }
+    index($0, "\"type\":\"audit.purged\",") { keep(1, $0); hashes(1); if (right(1, at) && unlawful($0) == "" && type == "audit.purged" && seq + 0 <= wanted) out = out " " floor_of(".details.through") }
+    { at += length($0) + 1 }
+    END { print "purges", id, wanted out }'
+}
 get_artifact() {
   name=$(sed -n "s/^artifact $1 [0-9]* //p" "$tmp/report")
   where "$name"
@@ -508,6 +525,62 @@ function check(i, k, n,  b, same, fine, behind) {
   if (P_damaged[n] > 0) found("tampered", i, P_damaged[n] " places were damaged when it was sealed, as the next header says")
 }
 function floors(i,  f) { if (H_floor[i] != "- - -") { split(H_floor[i], f, " "); if (f[1] < top) wanted[H_floor[i]] = 1 } }
+# Whether a file holds, at a seq, the record with a hash; all its records at that seq are looked at.
+function holds(i, seq, hash,  list, n) {
+  if (!((i, seq) in records_at)) { need("record", i, seq, 0); return 0 }
+  n = split(records_at[i, seq], list, " ")
+  for (; n > 3; n--) if (list[n] == hash) return 1
+  return 0
+}
+# The segment, of those here, in which a seq stands or behind which it would.
+function around(seq,  i, best) {
+  best = 0
+  for (i = 1; i <= files; i++) if (H[i] == "right" && H_log[i] == log_id && H_seq[i] + 0 <= seq && H_segment[i] + 0 > best) best = H_segment[i] + 0
+  return best
+}
+# Under an anchor, a purge that was recorded behind the newest anchored record excuses nothing.
+function excuse(  a, i, j, k, f, trusted, covered, list, count, n) {
+  trusted = 0
+  for (a = anchors; a > 0 && !trusted; a--) {
+    for (i = 1; i <= files; i++) if (H[i] == "right" && H_log[i] == log_id && H_seq[i] == A_seq[a] + 1 && H_prev[i] == A_hash[a]) trusted = A_seq[a]
+    k = around(A_seq[a]); count = split(group[k], list, " ")
+    for (j = 1; j <= count && !trusted; j++) if (holds(list[j], A_seq[a], A_hash[a])) trusted = A_seq[a]
+    if (needs) return
+  }
+  for (i = 1; i <= files; i++) if (H[i] == "right" && H_log[i] == log_id && H_seq[i] + 0 <= trusted) covered[H_floor[i]] = 1
+  k = around(trusted); count = split(group[k], list, " ")
+  for (j = 1; j <= count; j++) {
+    if (!((list[j], trusted) in purges)) { need("purges", list[j], trusted, 0); continue }
+    n = split(purges[list[j], trusted], f, " ")
+    for (i = 4; i + 2 <= n; i += 3) covered[f[i] " " f[i + 1] " " f[i + 2]] = 1
+  }
+  for (f in wanted) if (!(f in covered)) { delete wanted[f]; note("a purge was recorded behind the last anchored record, and excuses nothing") }
+}
+# Each anchor against the chain.
+function vouch(  a, k, seq, here, newest_seq, ends_there, floor_seq) {
+  newest_seq = 0; floor_seq = 0
+  if (purged != "") { split(purged, F, " "); floor_seq = F[2] }
+  for (k in group) if (R_seq[k] + 0 > newest_seq) newest_seq = R_seq[k] + 0
+  for (a = 1; a <= anchors; a++) {
+    seq = A_seq[a]; here = 0
+    for (k in group) if (R_first_hash[k] != "-" && R_first_seq[k] + 0 <= seq && seq <= R_seq[k] + 0) {
+      here = 1
+      if (!holds(chosen[k], seq, A_hash[a])) { if (needs) return; found("tampered", chosen[k], "the record with seq " seq " is not the one that was anchored") }
+    }
+    ends_there = 0
+    for (k in group) if (R_seq[k] + 0 == seq) ends_there = 1
+    if (!here && !ends_there) for (k in group) if (R_first_seq[k] + 0 == seq + 1) {
+      here = 1
+      if (R_first_prev[k] != A_hash[a]) found("tampered", chosen[k], "its prev is not the hash of the anchored record")
+    }
+    if (here) continue
+    if (seq + 0 > newest_seq) {
+      if (named == "yes" && active && end == active) found("tampered", 0, "the log ends before the anchored seq " seq)
+      else found("incomplete", 0, "what is here ends before the anchored seq " seq)
+    } else if (floor_seq && seq <= floor_seq + 0) note("the anchored record " seq " was purged")
+    else found("incomplete", 0, "the anchored record " seq " is not here")
+  }
+}
 function believed(  best, f, g, i, behind, agrees) {
   best = ""
   for (f in wanted) {
@@ -517,12 +590,14 @@ function believed(  best, f, g, i, behind, agrees) {
   }
   return best
 }
-$1 == "log" { told_log = $2 }
 $1 == "named" { named = $2 }
 $1 == "full" { full = $2 }
 $1 == "file" { files = $2; role[$2] = $3; sealed[$2] = $4; bytes[$2] = $5 }
 $1 == "mark" { mark_synced[$2] = $3; mark_failed[$2] = $4; mark_hash[$2] = $5 }
 $1 == "busy" { busy[$2] = 1 }
+$1 == "anchor" { anchors++; A_seq[anchors] = $2; A_hash[anchors] = $3 }
+$1 == "record" { records_at[$2, $3] = $0 }
+$1 == "purges" { purges[$2, $3] = $0 }
 $1 == "artifact" { artifacts[$2] = 1 }
 $1 == "artifact-state" { state[$2] = $3 }
 $1 == "size" { size[$2] = $3 }
@@ -558,7 +633,7 @@ END {
     if (H[i] == "right" && H_log[i] != log_id) found("tampered", i, "a segment of another log")
     else if (H[i] == "right") { k = H_segment[i]; group[k] = group[k] " " i; groups++; if (k + 0 > top) top = k + 0 }
     else if (H[i] == "newer") {
-      if (log_id == "") { print "verdict: not a log of format 1: file " i " has a newer one"; print "exit 2"; exit }
+      if (log_id == "") { print "file " i ": a newer format than 1"; print "verdict: not a log"; print "exit 2"; exit }
       found("incomplete", i, "it has a newer format")
     } else { strays++; stray[i] = 1; if (walked(i, size[i], 0) && W[18]) begins = 1 }
   }
@@ -572,6 +647,8 @@ END {
     for (i = 1; i <= files; i++) if (H[i] == "right" && H_log[i] == log_id) floors(i)
     if (R_floor[top] != "- - -") { split(R_floor[top], f, " "); if (f[1] + 0 < top) wanted[R_floor[top]] = 1 }
     start = 1; zero = sprintf("%064d", 0); before_seq = 0; before_hash = zero; before_ts = ""
+    if (anchors) excuse()
+    if (needs) exit
     purged = believed()
     if (purged != "") {
       split(purged, f, " "); start = f[1] + 1; before_seq = f[2]; before_hash = f[3]
@@ -625,6 +702,8 @@ END {
     else if (state[a] == "missing") found("incomplete", 0, "artifact " a " is not here")
     else if (state[a] == "altered") found("tampered", 0, "artifact " a " is not what was stored")
   }
+  if (needs) exit
+  if (anchors && groups) vouch()
   if (needs) exit
   if (!records) verdicts["empty"] = 1
   else if (named == "yes" && groups && end != active) { verdicts["incomplete"] = 1; say[++said] = "incomplete: the file that the log is named by is not here" }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jsonl_audit.verifier.report import VERDICTS, Finding, Note, Report
 
-__all__ = ["text"]
+__all__ = ["meaning", "text"]
 
 _VERDICT = {
     "intact": "all that is here is whole and linked",
@@ -134,6 +134,11 @@ def text(report: Report, limit: int) -> str:
     if not report.full and report.segments > 1:
         lines += ["", _QUICK]
     return "\n".join(lines)
+
+
+def meaning(kind: str) -> tuple[str, str]:
+    """What a kind of finding means, and what to do next; for a person, without a full stop behind the first."""
+    return _FINDINGS[kind]
 
 
 def _anchored(report: Report) -> str:

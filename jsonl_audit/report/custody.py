@@ -1,0 +1,80 @@
+"""The second examiner's script: it knows which files the report is about, and judges them without this package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib import resources
+
+from jsonl_audit import storage
+from jsonl_audit.artifacts import Store
+from jsonl_audit.artifacts.referring import in_content
+from jsonl_audit.report.byhand import encoded
+from jsonl_audit.report.facts import Examined, folder_of, in_order
+from jsonl_audit.verifier.files import Collected
+
+__all__ = ["artifacts_of", "script"]
+
+_PLACE = "@REPORT@\n"
+
+
+def script(
+    files: Sequence[Examined],
+    *,
+    named: bool,
+    full: bool,
+    verdict: str,
+    anchors: Sequence[tuple[int, str]] = (),
+    artifacts: Sequence[str] = (),
+) -> str:
+    """The script for these files: a text in ASCII, one line end behind each line."""
+    rows = [f"named {_yes(named)}", f"full {_yes(full)}", f"verdict {verdict}"]
+    for each in files:
+        sealed = "y" if each.role == "sealed" else "n"
+        rows.append(f"file {each.number} {each.role} {sealed} {each.bytes} {each.blake3} {encoded(each.name)}")
+        if "synced" in each.said:
+            rows.append(f"mark {each.number} {each.said['synced']} {int(each.said['failed'])} {each.said['hash']}")
+        if "busy" in each.said:
+            rows.append(f"busy {each.number}")
+    rows += [f"anchor {seq} {own}" for seq, own in anchors]
+    rows += artifacts
+    template = resources.files(__package__).joinpath("second.sh").read_text("ascii")
+    return template.replace(_PLACE, "".join(f"{row}\n" for row in rows), 1)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def artifacts_of(collected: Collected, files: Sequence[Examined]) -> list[str]:
+    """The rows of the artifacts that records refer to, where the log was named by its path. Raises StorageError."""
+    names = collected.names
+    if names is None:
+        return []
+    store, folder = Store(names), folder_of(collected)
+    return [
+        f"artifact {own} {_size(path)} {encoded(os.path.relpath(path, folder).replace(os.sep, '/'))}"
+        for own in _referred(collected, files)
+        for path in [_path(store, own)]
+    ]
+
+
+def _referred(collected: Collected, files: Sequence[Examined]) -> Iterator[str]:
+    seen: set[str] = set()
+    for file, each in zip(in_order(collected), files, strict=True):
+        if each.header is None or not each.refers:
+            continue
+        with file.open() as content:
+            for own, _ in in_content(content, content.size):
+                if own not in seen:
+                    seen.add(own)
+                    yield own
+
+
+def _path(store: Store, own: str) -> str:
+    plain = os.path.join(store.path, own)
+    return plain if storage.exists(plain) or not storage.exists(f"{plain}.zst") else f"{plain}.zst"
+
+
+def _size(path: str) -> int:
+    return storage.size(path) if storage.exists(path) else 0
