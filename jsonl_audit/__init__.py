@@ -52,7 +52,15 @@ if TYPE_CHECKING:
     from jsonl_audit.reader.get import get
     from jsonl_audit.reader.notices import Notice, ReadWarning
     from jsonl_audit.reader.query import query, tail
-    from jsonl_audit.receive import Collected, CollectedLog, StreamFinding, collect
+    from jsonl_audit.receive import (
+        Collected,
+        CollectedLog,
+        StreamFinding,
+        StreamLog,
+        StreamReport,
+        collect,
+        verify_stream,
+    )
     from jsonl_audit.redact import Redactor
     from jsonl_audit.report import Examination, examine
     from jsonl_audit.ship import Shipped, ship
@@ -106,6 +114,8 @@ __all__ = [
     "Stats",
     "StorageError",
     "StreamFinding",
+    "StreamLog",
+    "StreamReport",
     "SyncError",
     "Target",
     "WriteError",
@@ -124,6 +134,7 @@ __all__ = [
     "ship",
     "tail",
     "verify",
+    "verify_stream",
     "views",
 ]
 
@@ -156,6 +167,8 @@ _HOMES = {
     "SpilledReceipt": "writer.chain",
     "Stats": "writer.stats",
     "StreamFinding": "receive",
+    "StreamLog": "receive",
+    "StreamReport": "receive",
     "Target": "events",
     "aio": "aio",
     "collect": "receive",
@@ -171,6 +184,7 @@ _HOMES = {
     "ship": "ship",
     "tail": "reader",
     "verify": "verifier",
+    "verify_stream": "receive",
     "views": "views",
 }
 

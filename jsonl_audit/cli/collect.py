@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
-import orjson
 
+from jsonl_audit.cli.arrivals import Said, read_on
 from jsonl_audit.cli.interrupt import Interrupt
-from jsonl_audit.cli.stdin import reader_of_stdin
-from jsonl_audit.cli.streams import Output, Progress, ReaderGoneError, say
-from jsonl_audit.cli.visible import visible
-
-if TYPE_CHECKING:
-    from jsonl_audit.receive import Collected, StreamFinding
+from jsonl_audit.cli.streams import Progress
 
 EXAMPLES = """\
 \b
@@ -23,7 +16,6 @@ Examples:
   nc -lk 5514 | jsonl-audit collect --json /srv/received
   kubectl logs -f gateway | jsonl-audit collect --field log /srv/received
 """
-_TICK = 1.0
 
 
 @click.command(epilog=EXAMPLES)
@@ -51,62 +43,25 @@ def command(directory: str, field: str | None, patience: float, no_verify: bool,
       3  no record, or some are missing
       4  an I/O error, no space, another collector at work
     """
-    from jsonl_audit.receive.collecting import GapWatch, report_of
+    from jsonl_audit.receive.collecting import all_gaps, report_of
     from jsonl_audit.receive.collector import Collector
+    from jsonl_audit.receive.gaps import GapWatch
 
-    shown = _Shown(as_json=as_json, quiet=quiet)
+    said = Said(as_json=as_json, quiet=quiet)
     with (
         Interrupt() as interrupt,
         Progress("collecting") as progress,
-        Collector(directory, field=field, tell=shown.tell) as collector,
+        Collector(directory, field=field, tell=said.tell) as collector,
     ):
-        watch = GapWatch(collector, patience)
-        read = interrupt.reading(reader_of_stdin(), every=_TICK)
-        while data := read():
-            if data != interrupt.TICK:
-                collector.feed(data)
-            else:
-                collector.flush()
+        watch = GapWatch(lambda: all_gaps(collector), collector.told, patience)
+
+        def look() -> None:
             watch.look()
             progress.at(f"{collector.records:,} records, {len(collector.waiting):,} wait")
+
+        read_on(interrupt, collector.feed, look)
         collector.finish()
         watch.look(ended=True)
         collected = report_of(collector, check=not (no_verify or interrupt.status))
-    shown.report(collected)
+    said.report(collected)
     return interrupt.status or collected.exit_code
-
-
-class _Shown:
-    """How findings and the report are shown."""
-
-    def __init__(self, *, as_json: bool, quiet: bool) -> None:
-        self._as_json = as_json
-        self._quiet = quiet
-        self._out = Output()
-
-    def tell(self, finding: StreamFinding) -> None:
-        """A finding, as it comes."""
-        if self._quiet:
-            return
-        if self._as_json:
-            self._print(orjson.dumps(finding.to_dict(), default=repr) + b"\n")
-            return
-        where = f"log {finding.log[:8]}: " if finding.log else ""
-        line = f"line {finding.line}: " if finding.line else ""
-        say(f"{line}{where}{finding.kind}: {finding.message}")
-
-    def report(self, collected: Collected) -> None:
-        """The report, at the end."""
-        if self._quiet:
-            return
-        if self._as_json:
-            self._print(orjson.dumps({"kind": "report", **collected.to_dict()}, default=repr) + b"\n")
-        else:
-            self._print("".join(f"{visible(line)}\n" for line in str(collected).split("\n")).encode())
-
-    def _print(self, data: bytes) -> None:
-        try:
-            self._out.write(data)
-            self._out.flush()
-        except ReaderGoneError:
-            self._quiet = True

@@ -26,6 +26,7 @@ Examples:
   jsonl-audit verify --expect 1042:$(cat /mnt/elsewhere/head)
   jsonl-audit verify --report findings.html /var/log/gateway
   jsonl-audit verify --json | jq -c '.findings[]'
+  ssh gateway tail -n +1 -F /var/log/gateway/audit.jsonl | jsonl-audit verify --stdin
   jsonl-audit verify -q || mail -s 'look at the audit log' root
 """
 _COLOURS = {"intact": "green", "torn": "yellow", "empty": "yellow", "incomplete": "yellow"}
@@ -49,13 +50,22 @@ _WORST_LAST = (0, 3, 2, 4, 1)
     help="Keep the examination as a document too: .html, .md or .json; it can be handed on, and repeated.",
 )
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processors to use; all of them by default.")
+@click.option("--stdin", "stream", is_flag=True, help="Check records from standard input, as they come, in any order.")
+@click.option("--field", metavar="NAME", help="With --stdin: the member of a JSON wrapper that holds the line.")
+@click.option(
+    "--patience", type=click.FloatRange(min=0), default=10.0, show_default=True, metavar="SECONDS",
+    help="With --stdin: how long a gap may be open before it is told.",
+)  # fmt: skip
 @color_option
-def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
+def command(
+    paths: tuple[str, ...], each: bool, stream: bool, field: str | None, patience: float, **options: Any
+) -> int:
     """Check that nothing was changed, removed, moved or put in.
 
     One PATH is that log, with its sealed segments; several are exactly those files of one log, in any order and
     under any names; with --each, each is a log of its own. A log may be in use meanwhile. With --copy, all files
-    of a folder that hold records are pieces of one log, and what is not finished is incomplete, not tampered.
+    of a folder that hold records are pieces of one log, and what is not finished is incomplete, not tampered. With
+    --stdin, records are checked as a shipper delivers them: in any order, doubled, for as long as lines come.
 
     \b
     Exit status:
@@ -68,6 +78,12 @@ def command(paths: tuple[str, ...], each: bool, **options: Any) -> int:
     What the log alone cannot show is that all of it was rewritten, or its end cut off: note a seq and its hash, any
     receipt, elsewhere, and give it with --expect.
     """
+    if stream:
+        if paths or each or options["expect"]:
+            raise click.UsageError("--stdin is the lines of a stream: leave PATH, --each and --expect out")
+        from jsonl_audit.cli.verify_stream import verify_stdin
+
+        return verify_stdin(field=field, patience=patience, as_json=options["as_json"], quiet=options["quiet"])
     shown = _Shown(**options)
     if each and options["expect"]:
         raise click.UsageError("--expect is of one log: leave --each out")

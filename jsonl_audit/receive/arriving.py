@@ -22,6 +22,7 @@ _END = re.compile(rb'"hash":"[0-9a-f]{64}"\}\Z')
 _WHITE = b" \t\r\n\0"
 _TRIES = 8
 _DEEP = 4
+_KEPT = 4096
 _SPLIT = 64
 """Of so many pieces a line may consist that a shipper split."""
 
@@ -50,11 +51,19 @@ class Opener:
         self._pieces: list[bytes] = []
         self._size = 0
 
+    @property
+    def keeps(self) -> bool:
+        """Whether pieces of a line are kept."""
+        return bool(self._pieces)
+
     def look(self, line: bytes, *, ended: bool = True) -> Iterator[Arrived]:
         """What `line` (LF included) is; `ended` says that it had a LF of its own.
 
         More than one thing comes out where a split line turns out to be none after all.
         """
+        if len(line) > record.HARD_LIMIT and type(line) is not Long:
+            size, line = len(line), Long(line[:_KEPT])
+            line.size = size
         if record.own_hash_right(line) and record.HEAD.match(line):
             yield from self.leave()
             yield Arrived(line, "record")
@@ -159,12 +168,11 @@ def _named(line: bytes, *, ended: bool) -> Arrived:
         return Arrived(line, "long-line", f"a line of {line.size:,} bytes, longer than any record may be")
     text = line.strip(_WHITE)
     whole = _END.search(text, max(0, len(text) - 80)) is not None
-    if record.HEAD.match(text):
-        seq = record.seq_of(text)
-        if whole:
-            return Arrived(line, "record-modified", f"seq {seq} disagrees with its own hash")
-        where = "the line" if ended else "the stream"
-        return Arrived(line, "cut-line", f"{where} ends within seq {seq}")
+    if record.HEAD.match(text) and whole:
+        return Arrived(line, "record-modified", f"seq {record.seq_of(text)} disagrees with its own hash")
+    if _begins(text) and not whole:
+        where, seq = "the line" if ended else "the stream", record.seq_of(text)
+        return Arrived(line, "cut-line", f"{where} ends within seq {seq}" if seq else f"{where} ends within a record")
     if whole and text.startswith(b"{"):
         try:
             members = orjson.loads(text)

@@ -21,6 +21,7 @@ _LONGEST = 1 << 20
 """Bytes of one line that are kept."""
 _PIECES = 256
 _PIECES_BYTES = 4 << 20
+_PIECE = 1 << 16
 
 
 class Aside:
@@ -29,7 +30,7 @@ class Aside:
     def __init__(self, directory: str) -> None:
         self.path = os.path.join(directory, "aside.jsonl")
         self._before = os.path.join(directory, "aside.before.jsonl")
-        self.pieces: deque[bytes] = deque(maxlen=_PIECES)
+        self.pieces: deque[bytes] = deque()
         self._pieces_bytes = 0
         self._seen: deque[bytes] = deque(maxlen=4096)
         self._seen_set: set[bytes] = set()
@@ -37,16 +38,30 @@ class Aside:
         self._size = storage.size(self.path) if storage.exists(self.path) else 0
         self._whole = self._size == 0
         self._unsynced = False
+        self._load()
+
+    def _load(self) -> None:
+        """What was kept last in an earlier run: it may still be the end of a segment, and may come again."""
+        if not self._size:
+            return
+        with storage.reading(self.path) as fd:
+            text = storage.read(fd, max(0, self._size - _PIECES_BYTES), _PIECES_BYTES)
+        for line in text.splitlines()[-_PIECES:]:
+            try:
+                shown = orjson.loads(line)
+                digest = bytes.fromhex(shown["blake3"])
+                kept = base64.b64decode(shown["base64"]) if "base64" in shown else shown["line"].encode()
+            except (ValueError, KeyError, TypeError, AttributeError):  # the first is cut, a crash may have cut another
+                continue
+            self._see(digest)
+            self._piece(kept)
 
     def keep(self, line: bytes, kind: str, message: str, number: int | None) -> bool:
         """Keeps a line. False for one that is kept already: a sender that repeats it must not fill the disk."""
         digest = blake3(line).digest()
         if digest in self._seen_set:
             return False
-        if len(self._seen) == self._seen.maxlen:
-            self._seen_set.discard(self._seen[0])
-        self._seen.append(digest)
-        self._seen_set.add(digest)
+        self._see(digest)
         shown: dict[str, Any] = {
             "at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "kind": kind, "message": message,
             "input_line": number, "bytes": len(line), "blake3": digest.hex(),
@@ -59,13 +74,24 @@ class Aside:
         text = orjson.dumps(shown) + b"\n"
         self._pending.append(text)
         self._size += len(text)
+        self._piece(line)
+        return True
+
+    def _see(self, digest: bytes) -> None:
+        if len(self._seen) == self._seen.maxlen:
+            self._seen_set.discard(self._seen[0])
+        self._seen.append(digest)
+        self._seen_set.add(digest)
+
+    def _piece(self, line: bytes) -> None:
         piece = line.rstrip(b"\r\n")
-        if len(piece) <= 1 << 16:
+        if len(piece) <= _PIECE:
+            if len(self.pieces) == _PIECES:
+                self._pieces_bytes -= len(self.pieces.popleft())
             self.pieces.append(piece)
             self._pieces_bytes += len(piece)
             while self._pieces_bytes > _PIECES_BYTES:
                 self._pieces_bytes -= len(self.pieces.popleft())
-        return True
 
     def flush(self) -> None:
         """Writes what is not written. Raises OSError."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from jsonl_audit.receive.collector import Collector
+from jsonl_audit.receive.feeding import parts_of
+from jsonl_audit.receive.gaps import GapWatch, spelled
 from jsonl_audit.receive.gathered import Gathered
 from jsonl_audit.receive.told import EXIT, VERDICTS, StreamFinding, Telling
 from jsonl_audit.verifier import Report, verify
 
-__all__ = ["Collected", "CollectedLog", "GapWatch", "collect", "gaps_of", "report_of"]
+__all__ = ["Collected", "CollectedLog", "all_gaps", "collect", "report_of"]
 
 _EXACT = 200_000
 """Of so many waiting records the missing seqs between them are listed one by one."""
-_READ = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +111,6 @@ class Collected:
         return "\n".join(lines)
 
 
-def spelled(first: int, last: int) -> str:
-    """A range of seqs in words."""
-    return f"seq {first}" if first == last else f"seq {first} to {last}"
-
-
 def collect(
     lines: Iterable[bytes | str],
     directory: str | os.PathLike[str],
@@ -157,8 +151,8 @@ def collect(
     True
     """
     with Collector(directory, field=field, tell=tell) as collector:
-        watch = GapWatch(collector, patience)
-        for some in _groups(lines):
+        watch = GapWatch(lambda: all_gaps(collector), collector.told, patience)
+        for some in parts_of(lines):
             if isinstance(some, bytes):
                 collector.feed(some)
             else:
@@ -167,23 +161,6 @@ def collect(
         collector.finish()
         watch.look(ended=True)
         return report_of(collector, check=check)
-
-
-def _groups(lines: Any) -> Iterator[bytes | list[bytes]]:
-    """Blocks of bytes of a file, or lines with their LF as they come."""
-    read = getattr(lines, "read1", None) or getattr(lines, "read", None)
-    if read is not None:
-        while data := read(_READ):
-            yield data if isinstance(data, bytes) else data.encode("utf-8", "surrogateescape")
-        return
-    many = 512 if isinstance(lines, list | tuple) else 1  # what comes from elsewhere may be slow to come
-    source = iter(lines)
-    while some := list(itertools.islice(source, many)):
-        found = []
-        for line in some:
-            text = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else bytes(line)
-            found += [one if one.endswith(b"\n") else one + b"\n" for one in text.splitlines(keepends=True)]
-        yield found
 
 
 def gaps_of(collector: Collector, log: Gathered) -> list[tuple[int, int]]:
@@ -217,51 +194,33 @@ def gaps_of(collector: Collector, log: Gathered) -> list[tuple[int, int]]:
     return narrow
 
 
+def all_gaps(collector: Collector) -> Iterator[tuple[str | None, int, int]]:
+    """What is known to be missing, by log."""
+    for log in collector.logs.values():
+        for first, last in gaps_of(collector, log):
+            yield log.log, first, last
+
+
 def _within(seqs: list[int], first: int, last: int) -> list[int]:
     from bisect import bisect_left, bisect_right
 
     return seqs[bisect_left(seqs, first) : bisect_right(seqs, last)]
 
 
-class GapWatch:
-    """Tells gaps that stay open for `patience` seconds, and that they were closed."""
-
-    def __init__(self, collector: Collector, patience: float) -> None:
-        self._collector = collector
-        self._patience = patience
-        self._open: dict[tuple[str, int], tuple[float, int, bool]] = {}
-        self._next = 0.0
-
-    def look(self, *, ended: bool = False) -> None:
-        """Looks at most once a second whether there are gaps; at the end of the stream all of them are told."""
-        now = time.monotonic()
-        if now < self._next and not ended:
-            return
-        self._next = now + min(1.0, self._patience)
-        telling = self._collector.told
-        found = {}
-        for log in self._collector.logs.values():
-            for first, last in gaps_of(self._collector, log)[:1000]:
-                found[log.log, first] = last
-        for (log_id, first), last in found.items():
-            since, _, told = self._open.get((log_id, first), (now, last, False))
-            if not told and (ended or now - since >= self._patience):
-                what = f"{spelled(first, last)} missing" + ("" if ended else f", {now - since:.0f} s by now")
-                telling.say("gap", what, log=log_id, first_seq=first, last_seq=last)
-                told = True
-            self._open[log_id, first] = since, last, told
-        for log_id, first in [key for key in self._open if key not in found]:
-            _, last, told = self._open.pop((log_id, first))
-            if told:
-                telling.say("gap-closed", f"{spelled(first, last)} arrived", log=log_id, first_seq=first, last_seq=last)
-
-
 def report_of(collector: Collector, *, check: bool) -> Collected:
     """What collecting came to so far."""
     telling: Telling = collector.told
+    for gathered in collector.logs.values():
+        for strand in gathered.without_end():
+            what = f"segment {strand.number}: all its records are here, and not what a crash left behind them"
+            telling.say("torn-not-here", what, log=strand.log, segment=strand.number)
     logs = [_log_of(collector, log, check=check) for log in collector.logs.values()]
     verdicts = {telling.verdict(sum(log.segments for log in logs), without=("gap",))}
-    verdicts |= {log.report.verdict for log in logs if log.report is not None}
+    verdicts |= {
+        "intact" if _but_for_ends(log.report, collector.logs[log.log]) else log.report.verdict
+        for log in logs
+        if log.report is not None
+    }
     if any(log.gaps for log in logs) or len(collector.waiting):
         verdicts.add("incomplete")
     return Collected(
@@ -278,6 +237,19 @@ def report_of(collector: Collector, *, check: bool) -> Collected:
     )
 
 
+def _but_for_ends(report: Report, log: Gathered) -> bool:
+    """Whether nothing is missing but what crashes left, of which no record counts and shippers pass over the end."""
+    names = {os.path.basename(strand.path) for strand in log.without_end()}
+    found = {(finding.kind, finding.segment in names) for finding in report.findings}
+    return report.verdict == "incomplete" and found == {("segment-unfinished", True)}
+
+
+def _verified(log: Gathered) -> Report:
+    """What is to be said of the files of a log; that the end which a crash left did not arrive is no damage."""
+    report = verify(log.names.path)
+    return report if report.ok else verify(log.folder, copy=True)
+
+
 def _log_of(collector: Collector, log: Gathered, *, check: bool) -> CollectedLog:
     spans = list(log.spans())
     newest = log.strands.get(log.newest)
@@ -290,5 +262,5 @@ def _log_of(collector: Collector, log: Gathered, *, check: bool) -> CollectedLog
         last_seq=max(last for _, last, _ in spans) if spans else None,
         head=newest.tip.decode() if newest is not None else None,
         gaps=tuple(gaps_of(collector, log)),
-        report=verify(log.names.path) if check and spans else None,
+        report=_verified(log) if check and spans else None,
     )

@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from blake3 import blake3
-
-from jsonl_audit import mark, record, rules, storage
+from jsonl_audit import mark, record, storage
 from jsonl_audit.errors import LockedError, NewerFormatError, StorageError
 from jsonl_audit.lines import Lines
 from jsonl_audit.receive.arriving import Arrived, Opener
 from jsonl_audit.receive.aside import Aside
 from jsonl_audit.receive.ends import settle
 from jsonl_audit.receive.gathered import Gathered
+from jsonl_audit.receive.ordinary import TOGETHER, going_on
 from jsonl_audit.receive.strand import Strand
 from jsonl_audit.receive.told import StreamFinding, Telling
 from jsonl_audit.receive.waiting import Waiting
@@ -31,12 +30,8 @@ __all__ = ["Collector"]
 
 STATE = ".collect"
 """The directory, in the one that is collected into, of what is not part of a log."""
-_TOGETHER = 32
 _RECENT = 8192
-_SHORTEST = 228
 _SYNC = 1.0
-_ABANDONED = 256
-"""Segments of which only the torn end is missing are remembered so many at a time."""
 
 
 class Collector:
@@ -45,7 +40,6 @@ class Collector:
     :param directory: made if it is not there. One collector at a time may have it.
     :param field: where a JSON wrapper holds the line, `a.b` for nested members; by default every text in it is tried.
     :param tell: called with each finding as it comes.
-    :param patience: seconds that a gap may be open before it is told; records overtake each other on most ways.
 
     Raises LockedError where another collector has the directory, LogError where something else lies in it,
     StorageError where the system refuses.
@@ -57,11 +51,9 @@ class Collector:
         *,
         field: str | None = None,
         tell: Callable[[StreamFinding], None] | None = None,
-        patience: float = 10.0,
     ) -> None:
         self.directory = os.path.realpath(os.path.expanduser(os.fsdecode(directory)))
         self.told = Telling(tell)
-        self.patience = patience
         self.records = self.doubles = self.bytes = 0
         self.input_lines = 0
         self.logs: dict[str, Gathered] = {}
@@ -71,10 +63,10 @@ class Collector:
         self._lines = Lines()
         self._opener = Opener(field)
         self._recent: dict[bytes, None] = {}
+        self._before: dict[bytes, None] = {}
         self._written = Written()
         self._hot: Strand | None = None
         self._dirty: set[Strand] = set()
-        self._open_gaps: dict[tuple[str, int], tuple[int, float, bool]] = {}
         self._synced = time.monotonic()
         self._lock = -1
         try:
@@ -133,8 +125,8 @@ class Collector:
     def take(self, lines: list[bytes], *, ended: bool = True) -> None:
         """Lines, each with its LF; `ended` says that those LF came with them."""
         try:
-            for at in range(0, len(lines), _TOGETHER):
-                some = lines[at : at + _TOGETHER]
+            for at in range(0, len(lines), TOGETHER):
+                some = lines[at : at + TOGETHER]
                 if not self._ordinary(some):
                     for line in some:
                         self.input_lines += 1
@@ -147,43 +139,26 @@ class Collector:
     def _ordinary(self, lines: list[bytes]) -> bool:
         """Takes the lines if each is what the segment written to last leads to; else takes none."""
         strand = self._hot
-        if strand is None or strand.said is not None or not strand.tip or len(self._recent) < 2:
+        if strand is None or strand.said is not None or not strand.tip:
             return False
-        first = strand.last_seq + 1
-        last = first + len(lines) - 1
-        at = 14 + len(str(last))
-        if min(map(len, lines)) < _SHORTEST or next(self._opener.leave(), None) is not None:
-            return False
-        if [line[:at] for line in lines] != [b'{"seq":%d,"ts":"' % seq for seq in range(first, last + 1)]:
-            return False
-        if not (rules.begin_right(lines, at) and rules.types_right(lines, at)):
-            return False
-        if b"audit.segment" in [line[at + 81 : at + 94] for line in lines]:
-            return False
-        prev, ends, hasher, hashes = strand.tip.decode(), [], blake3(), []
-        for line in lines:
-            hasher.reset()
-            own = hasher.update(line[:-76]).hexdigest()
-            ends.append(f',"prev":"{prev}","hash":"{own}"}}\n')
-            hashes.append(own)
-            prev = own
-        if b"".join([line[-150:] for line in lines]) != "".join(ends).encode():
+        hashes = None if self._opener.keeps else going_on(lines, strand.last_seq, strand.tip.decode(), b"")
+        if hashes is None:
             return False
         self.input_lines += len(lines)
         self.records += len(lines)
         del self.tips[strand.tip]
-        strand.append(b"".join(lines), prev.encode(), last, lines[-1][at : at + 27].decode())
+        last = strand.last_seq + len(lines)
+        strand.append(b"".join(lines), hashes[-1].encode(), last, record.ts_of(lines[-1]))
         self.tips[strand.tip] = strand
         self._dirty.add(strand)
-        for own in hashes:
-            self._remember(own.encode())
+        self._recent.update(dict.fromkeys(own.encode() for own in hashes))
+        self._renew()
         self._go_on(strand)
         return True
 
-    def _remember(self, own: bytes) -> None:
-        self._recent[own] = None
+    def _renew(self) -> None:
         if len(self._recent) > _RECENT:
-            del self._recent[next(iter(self._recent))]
+            self._recent, self._before = {}, self._recent
 
     def _one(self, arrived: Arrived) -> None:
         if arrived.before:
@@ -193,10 +168,11 @@ class Collector:
             return
         line = arrived.line
         own = line[-67:-3]
-        if own in self._recent:
+        if own in self._recent or own in self._before:
             self.doubles += 1
             return
-        self._remember(own)
+        self._recent[own] = None
+        self._renew()
         if record.type_of(line) == "audit.segment" and self._header(line):
             return
         strand = self.tips.get(line[-141:-77])
@@ -283,14 +259,10 @@ class Collector:
         """Whether this very record is in a file already. One that stands in another's place is told."""
         own, prev = line[-67:-3], line[-141:-77]
         for log in self.logs.values():
-            number = log.segment_of(seq)
-            if number is None:
-                continue
-            for one in (number, number - 1):
-                if own in self._hashes(log, one, seq):
-                    return True
-            before = log.segment_of(seq - 1)
-            if before is not None and prev in self._hashes(log, before, seq - 1):
+            if any(own in self._hashes(log, one, seq) for one in log.homes_of(seq)):
+                return True
+            number, before = log.segment_of(seq), log.segment_of(seq - 1)
+            if number is not None and before is not None and prev in self._hashes(log, before, seq - 1):
                 self._parted(log, number, seq, line)
                 return True
         return False
@@ -310,8 +282,8 @@ class Collector:
     def _parted(self, log: Gathered, number: int, seq: int, line: bytes) -> None:
         """A record that goes on from one that another record goes on from already."""
         batch = record.batch_of(line)
-        if batch is not None and batch[0] < batch[1]:
-            what = f"seq {seq}, of a batch that was not finished, was taken again: it never happened"
+        if (batch is not None and batch[0] < batch[1]) or log.torn_behind(seq - 1):
+            what = f"seq {seq} was taken again: a crash left a batch unfinished, or lost what was not synced"
             kind = "voided"
         else:
             what = f"seq {seq} came twice, with different bytes: two histories of one log"

@@ -63,6 +63,12 @@ def _torn_end(collector: Collector, strand: Strand, said: Previous, behind: int)
             if len(end) == missing and digest_of(strand.path, said.bytes, strand.end, end) == said.torn_blake3:
                 _add(strand, end)
                 return True
+    line = collector.waiting.take(strand.last_seq + 1, strand.tip)
+    if line is not None:  # a line that was cut right before its LF, which somebody put back on the way
+        if len(line) - 1 == missing and digest_of(strand.path, said.bytes, strand.end, line[:-1]) == said.torn_blake3:
+            _add(strand, line[:-1])
+            return True
+        collector.waiting.add(record.seq_of(line), line)
     if not behind and missing <= _LONGEST_HOLE and _nuls(missing) == said.torn_blake3:
         _add(strand, bytes(missing))
         return True

@@ -29,6 +29,7 @@ __all__ = ["UNTOLD", "Gathered", "Whole"]
 
 UNTOLD = "audit.jsonl"
 """The name of a log of which no header has told it yet: the first segment does not know it."""
+_BACK = 16
 _SEALED = re.compile(r"(?P<stem>.+)\.(?P<stamp>[0-9]{8}T[0-9]{12}Z)(?P<extension>\.[^.]+)?")
 
 
@@ -145,6 +146,27 @@ class Gathered:
             return number if seq <= whole.last_seq else None
         return number if strand is not None and seq <= strand.last_seq else None
 
+    def homes_of(self, seq: int) -> Iterator[int]:
+        """The segments that a record with this seq may stand in: its own, and those before it that a crash ended."""
+        at = bisect_right(self._starts, (seq, 1 << 62)) - 1
+        for back in range(at, max(-1, at - _BACK), -1):
+            number = self._starts[back][1]
+            strand, whole = self.strands.get(number), self.whole.get(number)
+            if whole is not None and (whole.torn or seq <= whole.last_seq):
+                yield number
+            if strand is not None and (strand.sealed or seq <= strand.last_seq):
+                yield number
+
+    def torn_behind(self, seq: int) -> bool:
+        """Whether a seq is the last committed one of a segment behind which a crash left something."""
+        number = self.segment_of(seq)
+        if number is None:
+            return False
+        strand, whole = self.strands.get(number), self.whole.get(number)
+        if strand is not None:
+            return strand.said is not None and strand.said.torn_bytes != 0 and seq == strand.said.last_seq
+        return whole is not None and whole.torn and seq == whole.last_seq
+
     def path_of(self, number: int) -> str | None:
         """The file of a segment."""
         strand, whole = self.strands.get(number), self.whole.get(number)
@@ -158,6 +180,10 @@ class Gathered:
         if strand is not None:
             return strand.head_hash
         return whole.hash if whole is not None else None
+
+    def without_end(self) -> list[Strand]:
+        """The segments of which all records are here, and not all of what a crash left behind them."""
+        return [strand for strand in self.strands.values() if strand.sealed]
 
     def spans(self) -> Iterator[tuple[int, int, int]]:
         """First seq, last seq and number of every segment that is here, as far as it goes."""

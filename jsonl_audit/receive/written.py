@@ -105,6 +105,6 @@ def _read(fd: int, start: int, size: int) -> _Window:
         more, _ = _line_from(fd, start + len(text), size)
         text += storage.read(fd, start + len(text), more - start - len(text))
     hashes: dict[int, list[bytes]] = {}
-    for line in io.BytesIO(text):
+    for line in io.BytesIO(text if text.endswith(b"\n") else text + b"\n"):
         hashes.setdefault(record.seq_of(line), []).append(line[-67:-3])
     return _Window(hashes, start + len(text))
