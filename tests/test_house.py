@@ -145,7 +145,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_the_core_depends_on_four_packages_and_no_others() -> None:
     core = {"orjson", "portalocker", "blake3", "click"}
-    extras = {"zstandard", "compression"}
+    extras = {"zstandard", "compression", "fsspec"}
     foreign = set()
     for module in MODULES:
         for node in ast.walk(_at_run_time(module)):

@@ -270,11 +270,11 @@ class AsyncAuditLog:
         found: str | None = await self._through(tickets, work=lambda: self._looked(log, log.rotate()))
         return found
 
-    async def purge(self, *, keep: int, reason: str) -> list[str]:
+    async def purge(self, *, keep: int, reason: str, force: bool = False) -> list[str]:
         """As :meth:`AuditLog.purge`."""
         log, tickets = self._ready()
         gone: list[str] = await self._through(
-            tickets, work=lambda: self._looked(log, log.purge(keep=keep, reason=reason))
+            tickets, work=lambda: self._looked(log, log.purge(keep=keep, reason=reason, force=force))
         )
         return gone
 

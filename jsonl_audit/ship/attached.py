@@ -68,7 +68,7 @@ class Attached:
                     put = put_whole(content, self._place, target, self._pace)
                     if put is None:
                         return False
-                    self._outcome.bytes += put.at
+                    self._outcome.bytes += put
                     self._outcome.artifacts += 1
                 elif there != content.size or not self._same(content, target, there):
                     self._outcome.met(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jsonl_audit import storage
 from jsonl_audit.content import Content
 from jsonl_audit.segment import Names
@@ -32,6 +34,7 @@ class Earlier:
         self._before = before
         self._again = again
         self._done: set[str] = set()
+        self._right: set[str] = set()
 
     def arrived(self, name: str) -> None:
         """A segment has got its sealed name at the place."""
@@ -39,6 +42,7 @@ class Earlier:
         if stamp is not None:
             self.sealed_there[stamp] = name
             self._done.add(stamp)
+            self._right.add(stamp)
 
     def look_at(self, piece: Piece) -> None:
         """Makes sure that a sealed segment is there. Raises OSError, VanishedError."""
@@ -56,11 +60,15 @@ class Earlier:
         elif there is None:
             self.put(piece)
             return
-        elif had_arrived and there != piece.name:
-            pass  # somebody compressed what had been checked
+        elif had_arrived and (there != piece.name or self._as_long(piece, there)):
+            self._right.add(stamp)  # checked when it arrived; somebody may have compressed it since
         elif not self._held_against(piece, there):
             return
         self._done.add(stamp)
+
+    def _as_long(self, piece: Piece, name: str) -> bool:
+        """Whether a file that keeps no time there has the length at least."""
+        return not self._place.times and self._place.size(name) == storage.size(piece.path)
 
     def put(self, piece: Piece) -> bool:
         """Puts a file there as it lies at the source. False where that was not finished."""
@@ -71,10 +79,15 @@ class Earlier:
             put = put_whole(content, self._place, piece.name, self._pace)
         if put is None:
             return False
-        self._outcome.bytes += put.at
+        self._outcome.bytes += put
         self._done.add(stamp)
+        self._right.add(stamp)
         self.sealed_there[stamp] = piece.name
         return True
+
+    def is_there(self, piece: Piece) -> bool:
+        """Whether a segment that was looked at is at the place, and as it is at the source."""
+        return self._names.stamp_of(piece.name) in self._right
 
     def _held_against(self, piece: Piece, name: str) -> bool:
         """Compares what is there with the source, and completes what merely ends early. False where it was stopped."""
@@ -82,22 +95,34 @@ class Earlier:
         if piece.name != name:
             self._unpacked_alike(piece, name)
             return True
+        stamp = self._names.stamp_of(piece.name) or piece.name
         with piece.as_it_lies() as content:
             found, there = storage.stat(content.fd), place.size(name) or 0
             if place.kept(name, found):
+                self._right.add(stamp)
                 return True
             hasher = same_beginning(content, place, name, min(there, content.size))
             if hasher is None or there > content.size:
                 self._differs(name, content, there)
                 return True
             if there < content.size:
-                growing = Growing(place, name, there, hasher)
-                done = growing.grow(content, content.size, self._pace, found.st_mode & 0o777)
-                self._outcome.bytes += growing.at - there
+                done = self._completed(content, name, there, hasher, found.st_mode & 0o777)
                 if not done:
                     return False
             place.keep(name, found)
+            self._right.add(stamp)
         return True
+
+    def _completed(self, content: Content, name: str, there: int, hasher: Any, mode: int) -> bool:
+        """Brings the rest of a file that is a beginning of the source's; False where that was not finished."""
+        if not self._place.appends:
+            put = put_whole(content, self._place, name, self._pace)
+            self._outcome.bytes += put or 0
+            return put is not None
+        growing = Growing(self._place, name, there, hasher)
+        done = growing.grow(content, content.size, self._pace, mode)
+        self._outcome.bytes += growing.at - there
+        return done
 
     def _differs(self, name: str, content: Content, there: int) -> None:
         offset, line = first_difference(content, self._place, name, min(there, content.size))
@@ -129,7 +154,9 @@ class Earlier:
                 same = ours.size == theirs.size and all(
                     a == b for a, b in zip(ours.blocks(), theirs.blocks(), strict=True)
                 )
-        if not same:
+        if same:
+            self._right.add(self._names.stamp_of(piece.name) or piece.name)
+        else:
             self._outcome.met(
                 "different",
                 f"it does not hold what {piece.name} holds at the source. Neither was changed; jsonl-audit verify says "

@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from blake3 import blake3
 
-from jsonl_audit import instants, record, storage
+from jsonl_audit import record, storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import RefusedError
-from jsonl_audit.segment import Header, Names, Previous
+from jsonl_audit.segment import Header, Previous
 from jsonl_audit.ship.compare import digest_there, hole_at, same_beginning
 from jsonl_audit.ship.earlier import Earlier
 from jsonl_audit.ship.growing import Growing
+from jsonl_audit.ship.leftover import left_over
 from jsonl_audit.ship.outcome import Shipped
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place
@@ -198,7 +199,7 @@ class Filling:
         place, names = self._place, self._source.names
         sealed = self._whole_as
         if not sealed:
-            sealed = self._unfinished(growing, behind, names)
+            sealed = left_over(place, growing.name, growing.at, self._number, behind, names, self._outcome)
         there = place.size(sealed)
         if there is None:
             place.rename(growing.name, sealed)
@@ -212,43 +213,3 @@ class Filling:
                 path=place.shown(sealed), expected=growing.at, actual=there,
             )  # fmt: skip
         self._earlier.arrived(sealed)
-
-    def _unfinished(self, growing: Growing, behind: Header, names: Names) -> str:
-        """The sealed name of a segment that is not at the source any more, and a word if it is not whole here."""
-        said = behind.previous if behind.segment == self._number + 1 else None
-        stamp = None if said is None else names.stamp_of(said.name)
-        name = names.sealed(stamp or self._stamp())
-        arrived = said is not None and growing.at >= said.bytes
-        if said is not None and arrived and digest_there(self._place, growing.name, said.bytes) == said.blake3:
-            self._outcome.sealed += 1
-            return name
-        last = self._last_seq()
-        upto = "" if said is None else f" to {said.last_seq}"
-        self._outcome.met(
-            "incomplete",
-            f"records {last + 1}{upto or ' and on'} are gone at the source and had not arrived: segment {self._number} "
-            "ends early here; verify this copy with --copy",
-            self._place.shown(growing.name),
-        )
-        return name
-
-    def _last_line(self) -> bytes:
-        growing = self._growing
-        if growing is None:
-            return b""
-        size = 1 << 16
-        text = self._place.read(growing.name, max(0, growing.at - size), size)
-        lines = text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
-        return lines[-1] if lines else b""
-
-    def _last_seq(self) -> int:
-        line = self._last_line()
-        return record.seq_of(line) if record.HEAD.match(line) else 0
-
-    def _stamp(self) -> str:
-        line = self._last_line()
-        ts = record.ts_of(line) if record.HEAD.match(line) else ""
-        micros = instants.micros(ts) if instants.is_instant(ts) else 0
-        while self._place.size(self._source.names.sealed(instants.stamp(micros))) is not None:
-            micros += 1
-        return instants.stamp(micros)

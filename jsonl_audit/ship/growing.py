@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from blake3 import blake3
@@ -9,11 +10,11 @@ from blake3 import blake3
 from jsonl_audit import storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import StorageError
-from jsonl_audit.ship.compare import arrived_blocks, same_beginning
+from jsonl_audit.ship.compare import arrived_blocks, digest_there, same_beginning
 from jsonl_audit.ship.pace import Pace
-from jsonl_audit.ship.place import Place, part_of
+from jsonl_audit.ship.place import Place, StoppedError, part_of
 
-__all__ = ["Growing", "put_whole"]
+__all__ = ["Growing", "put_object", "put_whole"]
 
 
 class Growing:
@@ -67,11 +68,17 @@ class Growing:
         return self.at >= stop
 
 
-def put_whole(content: Content, place: Place, name: str, pace: Pace) -> Growing | None:
+def put_whole(content: Content, place: Place, name: str, pace: Pace) -> int | None:
     """Puts a file in the place, where there is none of that name, under its name only once all of it is there.
 
-    What an earlier shipper left of it unfinished is gone on with. None where it was time to end before.
+    What an earlier shipper left of it unfinished is gone on with. Its length; None where it was time to end before.
     """
+    if not place.appends:
+        try:
+            put_object(place, name, content, content.size, pace)
+        except StoppedError:
+            return None
+        return content.size
     part = part_of(name)
     there = place.size(part)
     growing = None
@@ -90,5 +97,35 @@ def put_whole(content: Content, place: Place, name: str, pace: Pace) -> Growing 
         return None
     place.keep(part, found)
     place.rename(part, name)
-    growing.renamed(name)
-    return growing
+    return content.size
+
+
+def put_object(place: Place, name: str, content: Content, stop: int, pace: Pace) -> str:
+    """Puts the first `stop` bytes there, whole, and reads them back; their digest.
+
+    Raises StorageError where something else arrives, StoppedError, OSError.
+    """
+    hasher = blake3()
+
+    def blocks() -> Iterator[bytes]:
+        at = 0
+        while at < stop:
+            data = content.read(at, min(pace.block, stop - at))
+            if not data:
+                raise StorageError("the source was cut while it was read", path=content.path, offset=at, expected=stop)
+            if pace.stopped:
+                raise StoppedError
+            pace.wait(len(data))
+            hasher.update(data)
+            at += len(data)
+            yield data
+
+    place.put(name, blocks())
+    sent, arrived = str(hasher.hexdigest()), digest_there(place, name, stop)
+    if arrived != sent or place.size(name) != stop:
+        raise StorageError(
+            "what arrived is not what was sent: the way there is faulty, or somebody else writes to it; look at the "
+            "object, move it away, and ship again",
+            path=place.shown(name), expected=sent, actual=arrived,
+        )  # fmt: skip
+    return sent

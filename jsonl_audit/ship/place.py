@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Protocol
 
 from jsonl_audit.errors import LogError
 
-__all__ = ["Place", "opened", "part_of"]
+__all__ = ["Place", "StoppedError", "opened", "part_of"]
+
+
+class StoppedError(Exception):
+    """It is time to end; what was being put is not there."""
 
 
 class Place(Protocol):
@@ -17,6 +22,9 @@ class Place(Protocol):
     """As the user knows it, made absolute."""
     appends: bool
     """Whether a file can grow there; else each is put there whole."""
+
+    times: bool
+    """Whether files keep the times that they are given."""
 
     def shown(self, name: str) -> str:
         """The whole address of a name, for messages."""
@@ -29,6 +37,12 @@ class Place(Protocol):
 
     def read(self, name: str, offset: int, count: int) -> bytes:
         """Up to `count` bytes from `offset`; fewer only at the end."""
+
+    def put(self, name: str, blocks: Iterator[bytes]) -> None:
+        """Puts a file there whole, in place of what stood under the name: where `appends` is False."""
+
+    def copy(self, old: str, new: str) -> None:
+        """Has the place itself copy a file: where `appends` is False."""
 
     def append(self, name: str, at: int, data: bytes, mode: int) -> None:
         """Makes the file, where `at` is 0, or longer; `at` is its length. With `mode` as far as there are modes."""
@@ -75,11 +89,12 @@ def opened(destination: str | os.PathLike[str], name: str, options: dict[str, ob
     given: object = os.fspath(destination)
     if not isinstance(given, str) or not given or "\0" in given:
         raise LogError(f"{given!r} is no destination; give a folder, or an address such as s3://bucket/logs")
-    if "://" in given or "::" in given:
-        from jsonl_audit.ship import remote
+    if given.startswith("file://"):
+        given = given.removeprefix("file://")
+    elif "://" in given or "::" in given:
+        from jsonl_audit.ship.remote import Remote
 
-        found: Place = remote.opened(given, name, options)
-        return found
+        return Remote(given, name, options)
     from jsonl_audit.ship.folder import Folder
 
     return Folder(given, name)

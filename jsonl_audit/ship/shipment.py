@@ -15,6 +15,7 @@ from jsonl_audit.ship.filling import Filling
 from jsonl_audit.ship.outcome import Shipped
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place, opened
+from jsonl_audit.ship.replacing import Replacing
 from jsonl_audit.ship.source import Look, Source, VanishedError
 from jsonl_audit.ship.standing import begin_of, check_log
 
@@ -42,7 +43,7 @@ class Shipment:
             raise LogError("a log cannot be shipped into the folder that it lies in; give another", path=path)
         outcome.source, outcome.destination = self.names.path, self.place.address
         self._source: Source | None = None
-        self._filling: Filling | None = None
+        self._filling: Filling | Replacing | None = None
         self._attached: Attached | None = None
         self._log = ""
         self._said: shipped.Arrived | None = None
@@ -94,7 +95,7 @@ class Shipment:
                 self.names.path,
             )
 
-    def _begin(self, source: Source, look: Look) -> Filling:
+    def _begin(self, source: Source, look: Look) -> Filling | Replacing:
         active = os.path.basename(self.names.path)
         if self.place.size(active):  # not even the lock of another log is touched
             check_log(begin_of(self.place, active)[0], look.log, self.place.shown(active))
@@ -102,7 +103,8 @@ class Shipment:
         before = self._before()
         reached = before.seq if before is not None else 0
         earlier = Earlier(self.names, self.place, self.outcome, self._pace, reached, self._again)
-        filling = Filling(source, self.place, self.outcome, self._pace, self._arrived, earlier)
+        way = Filling if self.place.appends else Replacing
+        filling = way(source, self.place, self.outcome, self._pace, self._arrived, earlier)
         there = filling.frontier(look)
         if before is not None and not self._again and there < (before.segment, before.bytes):
             raise RefusedError(

@@ -38,8 +38,8 @@ AT_ONCE = 10_000
 def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes, unshipped: str = "stay") -> list[str]:
     """Lets the oldest sealed segments go, so that `keep` of them stay; returns the paths that are gone.
 
-    What has not arrived everywhere: ``"stay"``: it stays, with a note; ``"refuse"``: NotShippedError, and all stays;
-    ``"go"``: it goes. The log's lock is held. Raises WriteError, SyncError, StorageError with nothing removed.
+    What has not arrived everywhere: ``"stay"``: it stays, with a note; ``"wait"``: the same, with a note when it gets
+    much; ``"refuse"``: NotShippedError, and all stays; ``"go"``: it goes. The log's lock is held. Raises WriteError, SyncError, StorageError with nothing removed.
     """
     try:
         due = _plan(tip.names, active, keep, notes, unshipped)
@@ -72,7 +72,7 @@ def _marked(tip: Tip, active: Active) -> bool:
 def in_passing(tip: Tip, active: Active, keep: int, notes: Notes) -> None:
     """Purges after a sealing. A failure fails no commit: it is tried again after the next one."""
     try:
-        purge(tip, active, keep, f"backup_count={keep}", notes)
+        purge(tip, active, keep, f"backup_count={keep}", notes, "wait")
     except (AuditError, OSError) as error:
         notes.add(f"the oldest segments could not be purged: {error}; it is tried again after the next sealing")
 
@@ -129,7 +129,8 @@ def _plan(names: Names, active: Active, keep: int, notes: Notes, unshipped: str)
             words = _waits(number, said.last_seq, behind_most)
             if unshipped == "refuse":
                 raise NotShippedError(f"{words}. Nothing was purged", path=names.path, seq=said.last_seq)
-            if len(here) > 2 * keep and words not in notes:  # a shipper is always a little behind
+            enough = unshipped == "stay" or len(here) > 2 * keep  # a shipper is always a little behind
+            if enough and words not in notes:
                 notes.add(words)
             break
         floor = Floor(number, behind.seq - 1, behind.prev)
