@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from jsonl_audit import aio, events, manifest, views
     from jsonl_audit.aio import AsyncAuditLog
+    from jsonl_audit.comparison import Comparison, compare
     from jsonl_audit.context import context
     from jsonl_audit.doctor import Diagnosis, Remark, diagnose
     from jsonl_audit.errors import (
@@ -80,6 +81,7 @@ __all__ = [
     "ClosedError",
     "Collected",
     "CollectedLog",
+    "Comparison",
     "Diagnosis",
     "DroppedReceipt",
     "EventError",
@@ -122,6 +124,7 @@ __all__ = [
     "WrongLogError",
     "aio",
     "collect",
+    "compare",
     "context",
     "diagnose",
     "events",
@@ -147,6 +150,7 @@ _HOMES = {
     "Collected": "receive",
     "CollectedLog": "receive",
     "Diagnosis": "doctor",
+    "Comparison": "comparison",
     "DroppedReceipt": "writer.chain",
     "EventType": "events",
     "Examination": "report",
@@ -172,6 +176,7 @@ _HOMES = {
     "Target": "events",
     "aio": "aio",
     "collect": "receive",
+    "compare": "comparison",
     "context": "context",
     "diagnose": "doctor",
     "events": "events",

@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"__main__"},
     {"cli"},
     {"doctor"},
-    {"ship", "receive", "report", "compare", "slices"},
+    {"ship", "receive", "report", "comparison", "slices"},
     {"manifest"},
     {"handlers"},
     {"aio", "persistence", "views"},

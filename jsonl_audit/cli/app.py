@@ -22,6 +22,7 @@ COMMANDS = {
     "artifact": "Show what is too large for a line, or list all of it.",
     "extract": "Cut a part out, for somebody else to verify.",
     "verify": "Check that nothing was changed, removed or put in.",
+    "diff": "Show where two copies part, and what each lacks.",
     "collect": "Put records from standard input back into segments.",
     "doctor": "See what is not well with a log and its place.",
     "ship": "Copy logs to a folder, a share or a store, and go on.",

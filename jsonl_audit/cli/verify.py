@@ -24,6 +24,7 @@ Examples:
   jsonl-audit verify --copy /mnt/backup/gateway
   jsonl-audit verify --each /srv/*/audit.jsonl
   jsonl-audit verify --expect 1042:$(cat /mnt/elsewhere/head)
+  jsonl-audit verify --against /mnt/backup/gateway /var/log/gateway
   jsonl-audit verify --report findings.html /var/log/gateway
   jsonl-audit verify --json | jq -c '.findings[]'
   ssh gateway tail -n +1 -F /var/log/gateway/audit.jsonl | jsonl-audit verify --stdin
@@ -41,6 +42,7 @@ _WORST_LAST = (0, 3, 2, 4, 1)
     "--expect", multiple=True, metavar="SEQ:HASH",
     help="An anchor noted elsewhere, or a file of receipts, a report or a manifest; again for more.",
 )
+@click.option("--against", metavar="OTHER", help="Compare with a copy: a log, a folder or a manifest.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 @click.option("--each", is_flag=True, help="Each PATH is a log of its own.")
 @click.option("--all", "everything", is_flag=True, help="List every place, however many there are.")
@@ -70,23 +72,23 @@ def command(
     \b
     Exit status:
       0  intact, or torn as a crash leaves it
-      1  tampered or forked
+      1  tampered or forked, or a copy says something else
       2  wrong usage, not a log, a newer format
-      3  empty, or incomplete: a part is not here
+      3  empty, or incomplete: a part is not here, or not in the copy
       4  no such path, an I/O error
 
     What the log alone cannot show is that all of it was rewritten, or its end cut off: note a seq and its hash, any
     receipt, elsewhere, and give it with --expect.
     """
     if stream:
-        if paths or each or options["expect"]:
-            raise click.UsageError("--stdin is the lines of a stream: leave PATH, --each and --expect out")
+        if paths or each or options["expect"] or options["against"]:
+            raise click.UsageError("--stdin is the lines of a stream: leave PATH, --each, --expect and --against out")
         from jsonl_audit.cli.verify_stream import verify_stdin
 
         return verify_stdin(field=field, patience=patience, as_json=options["as_json"], quiet=options["quiet"])
     shown = _Shown(**options)
-    if each and options["expect"]:
-        raise click.UsageError("--expect is of one log: leave --each out")
+    if each and (options["expect"] or options["against"]):
+        raise click.UsageError("--expect and --against are of one log: leave --each out")
     if each and options["report"]:
         raise click.UsageError("--report is of one log: leave --each out")
     if each:
@@ -109,8 +111,11 @@ class _Shown:
         color: str,
         workers: int | None,
         report: str | None,
+        against: str | None,
         **options: Any,
     ) -> None:
+        self._against = against
+        self._workers = workers
         self._report = report
         self._options = options if workers is None else {"workers": workers, **options}
         self._as_json = as_json
@@ -122,9 +127,15 @@ class _Shown:
     def one(self, path: str | list[str]) -> int:
         """The report of one log."""
         report = self._verify(path)
-        if self._as_json:
-            return self._print(json_text(report.to_dict(), indent=True), report.exit_code)
-        return self._print(self._text(report), report.exit_code)
+        status, shown, text = report.exit_code, report.to_dict(), self._text(report)
+        if self._against is not None:
+            from jsonl_audit.cli.diff import compared
+
+            found = compared(path, self._against, self._workers)
+            status = max(status, found.exit_code, key=_WORST_LAST.index)
+            shown["against"] = found.to_dict()
+            text += "".join(f"{line}\n" for line in ["", *visible_lines(str(found))]).encode()
+        return self._print(json_text(shown, indent=True) if self._as_json else text, status)
 
     def several(self, paths: tuple[str, ...]) -> int:
         """A report for each log; the worst exit status."""

@@ -10,7 +10,7 @@ from jsonl_audit import record
 from jsonl_audit.content import Content
 from jsonl_audit.lines import Lines
 
-__all__ = ["WINDOW", "Progress", "blake3_of", "count_whole", "last_line", "parting", "same"]
+__all__ = ["WINDOW", "Progress", "alike", "blake3_of", "count_whole", "last_line", "parting", "same"]
 
 WINDOW = 1 << 19
 """How much is hashed at once, in bytes: more does not fit the processor's own memory and is slower."""
@@ -55,13 +55,22 @@ def parting(one: Content, other: Content, stop: int) -> int | None:
         count = min(WINDOW, stop - at)
         left, right = one.read(at, count), other.read(at, count)
         if left != right or not left:
-            low, high = 0, min(len(left), len(right))
-            while low < high:  # the longest beginning that both have
-                middle = (low + high + 1) // 2
-                low, high = (middle, high) if left[:middle] == right[:middle] else (low, middle - 1)
-            return at + low
+            return at + alike(left, right)
         at += count
     return None
+
+
+def alike(left: bytes, right: bytes) -> int:
+    """How long the longest beginning is that both have.
+
+    >>> alike(b"abcd", b"abd"), alike(b"", b"a")
+    (2, 0)
+    """
+    low, high = 0, min(len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if left[:middle] == right[:middle] else (low, middle - 1)
+    return low
 
 
 def same(one: Content, other: Content, stop: int) -> bool:

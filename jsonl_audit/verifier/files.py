@@ -9,6 +9,7 @@ import stat as stat_module
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from jsonl_audit import mark, storage
 from jsonl_audit.artifacts import Store
@@ -16,9 +17,12 @@ from jsonl_audit.content import Content, first_line_of
 from jsonl_audit.errors import LogError, NewerFormatError, NotALogError, StorageError
 from jsonl_audit.links import Link
 from jsonl_audit.mark import Mark
-from jsonl_audit.segment import Header, Names, is_sealed_name, parse_header
+from jsonl_audit.segment import Floor, Header, Names, is_sealed_name, parse_header
 from jsonl_audit.snapshot import Snapshot, resolve
 from jsonl_audit.verifier.report import Note
+
+if TYPE_CHECKING:
+    from jsonl_audit.verifier.checked import Checked
 
 __all__ = [
     "BESIDE",
@@ -153,6 +157,10 @@ class Collected:
         """Pieces of segments whose beginning is not here."""
         self.copied = copied
         """Whether these are copies from elsewhere, which may be unfinished."""
+        self.chain: list[Checked] = []
+        """What was found out about each segment, oldest first, once they were judged."""
+        self.floor: Floor | None = None
+        """How far the log was purged, as it says itself, once it was judged."""
         self._snapshot = snapshot
         self._held = held
 

@@ -177,6 +177,7 @@ class _Log:
         """The report of all that was found."""
         segments = [self.chain[number] for number in sorted(self.chain)] + self.loose
         segments.sort(key=lambda checked: checked.first.seq if checked.first is not None else 0)
+        self.collected.chain, self.collected.floor = segments, self.floor
         findings = [finding for checked in segments for finding in checked.told()] + self.findings
         notes = self.notes + [note for checked in segments for note in checked.noted()]
         told, more = artifacts.judge(self.collected, segments, self.work)

@@ -15,7 +15,7 @@ from jsonl_audit.segment import Header, parse_header
 from jsonl_audit.verifier.digest import WINDOW
 from jsonl_audit.verifier.joined import Part, Source
 
-__all__ = ["Ends", "Piece", "cut_up", "ends_of", "holds_records", "stretches"]
+__all__ = ["Ends", "Piece", "cut_up", "ends_of", "holds_records", "line_at", "stretches", "tail_of"]
 
 _TYPE = b'","type":"audit.segment",'
 _BEGIN = b'{"seq":'
@@ -110,6 +110,12 @@ def line_at(content: Content, start: int, stop: int) -> bytes:
         if end or size >= stop - start or size > record.HARD_LIMIT:
             return text[:end] if end else text
         size *= 16
+
+
+def tail_of(content: Content) -> bytes:
+    """The line at the end of a content that has no LF; empty if there is none."""
+    text = _line_before(content, 0, content.size)
+    return b"" if text.endswith(b"\n") else text
 
 
 def _line_before(content: Content, start: int, end: int) -> bytes:
