@@ -1,0 +1,74 @@
+"""A sample of the shipping matrix, and that its judge sees what it is to see."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from shipping import NAME, ROUTES, Outcome, Place, judge, ship
+
+from jsonl_audit import AuditLog, verify
+
+pytestmark = pytest.mark.exhaustive  # alike on every Python
+
+SAMPLE = [("rsync", "kill"), ("cp", "crash"), ("rsyslog", "kill"), ("rsyslog", "crash"), ("ship", "purge")]
+
+
+@pytest.mark.parametrize(("name", "trouble"), SAMPLE)
+def test_everything_arrives_and_nothing_is_called_what_it_is_not(name: str, trouble: str, tmp_path: Path) -> None:
+    missing = ROUTES[name].missing()
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not here")
+    outcome = ship(
+        ROUTES[name], trouble, tmp_path / "at", appends=1000, max_bytes=32768, pace=800, chance=random.Random(1)
+    )
+    assert outcome.wrong == []
+    assert outcome.records > 1000
+
+
+# -- the judge
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A log of which all has arrived."""
+    place = Place(tmp_path / "at", 1)
+    with AuditLog(place.log, max_bytes=4096) as log:
+        for number in range(40):
+            log.append("shipped.event", details={"n": number, "said": "x" * 100})
+    for path in place.here.glob("audit*.jsonl"):
+        shutil.copy(path, place.there)
+    return place
+
+
+def wrong(place: Place) -> str:
+    outcome = Outcome("none", "plain", 40)
+    judge(place, outcome, 40)
+    return "; ".join(outcome.wrong)
+
+
+def test_what_is_whole_is_not_wrong(place: Place) -> None:
+    assert wrong(place) == ""
+
+
+def test_a_segment_that_did_not_arrive_is_missed(place: Place) -> None:
+    sealed = sorted(place.there.glob("audit.*Z.jsonl"))
+    sealed[1].unlink()
+    assert "is missing" in wrong(place)
+    assert "acknowledged events are not there" in wrong(place)
+
+
+def test_an_end_that_did_not_arrive_is_missed(place: Place) -> None:
+    last = place.there / NAME
+    os.truncate(last, last.stat().st_size - 10)
+    assert "arrived, of" in wrong(place)
+
+
+def test_a_changed_byte_is_missed(place: Place) -> None:
+    last = place.there / NAME
+    last.write_bytes(last.read_bytes().replace(b"xxxx", b"xxxy", 1))
+    assert "acknowledged events are not there" in wrong(place)
+    assert verify(last).verdict == "tampered"
