@@ -408,6 +408,27 @@ def test_what_copytruncate_copied_goes_back_to_where_it_was_cut(patient: Patient
     assert verify(patient.path).verdict == "intact"
 
 
+def test_a_piece_that_is_not_what_was_sealed_is_not_put_in_its_place(patient: Patient) -> None:
+    first, _ = write(patient.path, 2, 2, 2)
+    cut = patient.path.with_name("audit.jsonl.2")
+    cut.write_bytes(first.read_bytes()[:-300])
+    first.unlink()
+    assert patient.remark("segment-unlike").command.startswith("jsonl-audit verify")
+    packed = cut.with_name("audit.jsonl.2.gz")
+    packed.write_bytes(gzip.compress(cut.read_bytes())[:-20])
+    cut.unlink()
+    assert patient.remark("segment-unlike").level == "problem"
+
+
+def test_a_copy_that_was_not_finished_is_removed_under_the_lock(patient: Patient) -> None:
+    first, _ = write(patient.path, 2, 2, 2)
+    part = first.with_name(f"{first.name}.part")
+    part.write_bytes(first.read_bytes()[:-300])
+    with AuditLog(patient.path), pytest.raises(AssertionError, match="flock"):
+        sh(patient.remark("copy-unfinished").command)
+    patient.mended("copy-unfinished")
+
+
 def test_a_copy_that_says_no_more_than_the_log_may_go(patient: Patient) -> None:
     [sealed] = write(patient.path, 2, 2)
     shutil.copy(patient.path, f"{patient.path}.bak")

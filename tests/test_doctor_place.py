@@ -231,6 +231,23 @@ class TestProcesses:
         )
         assert patient.remark("syncs-swallowed").level == "problem"
 
+    @pytest.mark.skipif(not shutil.which("prlimit"), reason="there is no prlimit")
+    def test_one_that_may_write_no_large_file_is_let(self, patient: Patient, process: object) -> None:
+        code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))\n"
+        process(f"{code}import jsonl_audit; log = jsonl_audit.AuditLog(sys.argv[1])", patient.path)
+        assert patient.mended("file-size-limited").level == "problem"
+
+    def test_a_shipper_that_takes_only_shorter_lines_gets_a_configuration(
+        self, patient: Patient, process: object
+    ) -> None:
+        with AuditLog(patient.path, fsync="never") as log:
+            log.append("a.b", text="x" * 10_000)
+        reads = "open('/proc/self/comm', 'w').write('{}'); file = open(sys.argv[1], 'rb')"
+        process(reads.format("vector"), patient.path)
+        assert "longer-than-taken" not in patient.kinds()
+        process(reads.format("rsyslogd"), patient.path)
+        assert "maxMessageSize" in sh(patient.remark("longer-than-taken").command)
+
     @as_root
     def test_a_log_that_is_shared_with_nobody_is_told(self, patient: Patient, process: object) -> None:
         opens = "import jsonl_audit; log = jsonl_audit.AuditLog(sys.argv[1], shared=True); log.append('a.b')"

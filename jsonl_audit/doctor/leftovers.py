@@ -82,7 +82,7 @@ def _interrupted(place: Place) -> Iterator[Remark]:
     path = place.names.next
     if path not in place.found or place.held or place.active is None or not place.active.st_size:
         return
-    removed = f"flock -n {shell.word(place.names.lock)} {shell.run('rm', paths=[path])}"
+    removed = _under_lock(place, path)
     try:
         with Content(path) as content:
             records = content.size > len(content.first_line())
@@ -100,6 +100,11 @@ def _interrupted(place: Place) -> Iterator[Remark]:
         shell.run("mv", "-n", paths=[path, path + ".kept"]) if records else removed,
         path=path,
     )
+
+
+def _under_lock(place: Place, path: str) -> str:
+    """What removes a file, unless somebody holds the log and may be using it."""
+    return f"flock -n {shell.word(place.names.lock)} {shell.run('rm', paths=[path])}"
 
 
 def _purged(place: Place) -> Iterator[Remark]:
@@ -175,6 +180,8 @@ def _strangers(place: Place) -> Iterator[Remark]:
 def _is_like(name: str, place: Place) -> bool:
     """Whether tools that match the log's names by a pattern may take this one for its own."""
     stem, extension = place.names.stem, place.names.extension
+    if any(place.names.stamp_of(name[:at]) is not None for at in range(len(stem), len(name)) if name[at] in ".~-"):
+        return True
     if name.startswith((place.name, f".{place.name}", f"#{place.name}")):
         return len(name) == len(place.name) or not name.removeprefix(place.name)[:1].isalnum()
     dated = rf"{re.escape(stem)}[-_.]\d[-\dT:_.]*(?:{re.escape(extension)})?(?:\.gz|\.zst|\.xz|\.bz2)?"
@@ -187,17 +194,31 @@ def _piece(place: Place, path: str, header: Header) -> Remark:
     packed = next((suffix for suffix in _PACKED if name.endswith(suffix)), "")
     said = _said_of(place, header.segment)
     facts = {"segment": header.segment}
+    if name.endswith(".part"):
+        return Remark(
+            "leftovers", "copy-unfinished", "remark", f"{name} is a copy of segment {header.segment}, not finished",
+            "Whoever was copying it was stopped. The next to ship here begins it anew.",
+            _under_lock(place, path), path=path, facts=facts,
+        )  # fmt: skip
     if said is not None:
         target = os.path.join(place.names.directory, said[0] + packed)
         there = os.path.join(place.names.directory, said[0])
         present = [each for each in (there, there + ".gz", there + ".zst") if storage.exists(each)]
-        if not present:
+        if not present and _holds(path, said[1], said[2]):
             return Remark(
                 "leftovers", "segment-renamed", "problem", f"{name} is segment {header.segment} of this log",
                 "Another tool's rotation, or somebody, renamed it. Under its own name, which the next segment's header "
                 "tells, the log has it again.", shell.run("mv", "-n", paths=[path, target]), path=path, facts=facts,
             )  # fmt: skip
-        if not packed and _is(path, said[1], said[2]) and not _is(present[0], said[1], said[2]):
+        if not present:
+            return Remark(
+                "leftovers", "segment-unlike", "problem",
+                f"{name} begins as segment {header.segment} of this log, which is missing, and is not what was sealed",
+                "It is cut short or was changed: the digest in the next segment's header is another. Look for a whole "
+                "copy of that segment before this one is put in its place.",
+                shell.run("jsonl-audit", "verify", path), path=path, facts=facts,
+            )  # fmt: skip
+        if not packed and _holds(path, said[1], said[2]) and not _holds(present[0], said[1], said[2]):
             return Remark(
                 "leftovers", "segment-cut", "problem",
                 f"{name} is segment {header.segment} of this log, whole; {os.path.basename(present[0])} is not",
@@ -234,19 +255,20 @@ def _said_of(place: Place, number: int) -> tuple[str, int, str] | None:
     return None
 
 
-def _is(path: str, length: int, digest: str) -> bool:
-    """Whether a file is exactly the bytes that a header says."""
+def _holds(path: str, length: int, digest: str) -> bool:
+    """Whether a file begins with the bytes that a header says; behind them a torn end may stand."""
     from blake3 import blake3
 
+    hasher, left = blake3(), length
     try:
-        if storage.size(path) != length:
-            return False
-        hasher = blake3()
         for block in blocks_of(path):
-            hasher.update(block)
-    except OSError:
+            hasher.update(block[:left])
+            left -= len(block)
+            if left <= 0:
+                break
+    except (AuditError, OSError):  # broken compressed data, or it went
         return False
-    return hasher.hexdigest() == digest
+    return left <= 0 and hasher.hexdigest() == digest
 
 
 def _size(path: str) -> int:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from jsonl_audit import record
 from jsonl_audit.content import Content
+from jsonl_audit.doctor import shell
 from jsonl_audit.doctor.diagnosis import Remark
 from jsonl_audit.doctor.place import Place
+from jsonl_audit.doctor.processes import users_of
 from jsonl_audit.errors import AuditError
 from jsonl_audit.reader.windows import windows
 
@@ -28,6 +30,18 @@ LIMITS = {
 """The longest line in bytes that each takes as it comes; what is longer it cuts, splits or skips."""
 USUALLY = 256 * 2**20
 """So many bytes are read, the newest, unless all is to be read."""
+READERS = {
+    "rsyslogd": ("rsyslog", "rsyslog"),
+    "syslog-ng": ("syslog-ng", "syslog-ng"),
+    "fluent-bit": ("Fluent Bit", "fluent-bit"),
+    "vector": ("Vector", "vector"),
+    "filebeat": ("Filebeat", "filebeat"),
+    "otelcol": ("OpenTelemetry Collector", "otelcol"),
+    "otelcol-contrib": ("OpenTelemetry Collector", "otelcol"),
+    "promtail": ("Grafana Loki", "alloy"),
+    "alloy": ("Grafana Loki", "alloy"),
+}
+"""What shippers call themselves as processes; their names here, and as `jsonl-audit ship-config` knows them."""
 _CLAMPED = b',"clock":"'
 
 
@@ -79,6 +93,7 @@ def lines(place: Place, *, full: bool = False, progress: Callable[[int, int], No
             "lines", "lines", "ok", f"no line{part} is longer than {record.LINE_LIMIT:,} bytes; the longest has "
             f"{read.longest:,}", facts={"longest": read.longest, "read": read.bytes},
         )  # fmt: skip
+    yield from _readers(place, read.longest)
     if read.clamped:
         yield Remark(
             "lines",
@@ -92,6 +107,28 @@ def lines(place: Place, *, full: bool = False, progress: Callable[[int, int], No
             path=place.names.path,
             facts={"records": read.clamped, "seq": read.last_clamped},
         )
+
+
+def _readers(place: Place, longest: int) -> Iterator[Remark]:
+    """Shippers that have the log open now, and may not take its lines as they are."""
+    if place.active is None:
+        return
+    [users] = users_of({place.names.path: place.active}).values()
+    for user in {user.name: user for user in users if not user.writes and user.name in READERS}.values():
+        name, config = READERS[user.name]
+        if longest > LIMITS[name]:
+            yield Remark(
+                "lines",
+                "longer-than-taken",
+                "warning",
+                f"{name} reads the log (pid {user.pid}), and takes lines of {LIMITS[name]:,} bytes, unless it is told "
+                f"otherwise; the longest here has {longest:,}",
+                "What is longer arrives in part, or not at all, and is then missing at the other end. This prints "
+                "a configuration that takes them.",
+                shell.run("jsonl-audit", "ship-config", config, "--path", place.names.path),
+                path=place.names.path,
+                facts={"pid": user.pid, "limit": LIMITS[name], "longest": longest},
+            )
 
 
 def _read(path: str, read: _Read, progress: Callable[[int, int], None] | None, wanted: int) -> None:

@@ -23,6 +23,8 @@ _MANY = 50
 
 def permissions(place: Place) -> Iterator[Remark]:
     """The modes of the files."""
+    if not hasattr(os, "getuid"):  # Windows: the modes say nothing there
+        return
     wanted = place.mode
     excess: dict[int, list[str]] = {}
     for path, found in place.found.items():
@@ -164,6 +166,8 @@ def _flags(path: str) -> int:
 
 def folders(place: Place) -> Iterator[Remark]:
     """Who may put files into the log's folder, or put another folder in its place."""
+    if not hasattr(os, "getuid"):
+        return
     found = False
     folder, found_here = place.names.directory, place.folder
     while True:
@@ -234,7 +238,7 @@ def _is_own_group(found: os.stat_result) -> bool:
 
 def _may_write(uid: int, folder: os.stat_result) -> bool:
     """Whether a user may make files in a folder, by its mode. An access control list may say otherwise."""
-    if uid == 0 or not hasattr(os, "getuid"):
+    if uid == 0:
         return True
     mode = stat.S_IMODE(folder.st_mode)
     if folder.st_uid == uid:

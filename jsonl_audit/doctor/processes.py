@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jsonl_audit import storage
 
-__all__ = ["User", "comes_with", "users_of"]
+__all__ = ["User", "comes_with", "largest_file", "users_of"]
 
 _PROC = "/proc"
 
@@ -48,6 +48,15 @@ def comes_with(pid: int, library: str) -> bool:
     return any(
         part.startswith(b"LD_PRELOAD=") and library.encode() in part for part in _text(pid, "environ").split(b"\0")
     )
+
+
+def largest_file(pid: int) -> int | None:
+    """How large a file a process may write, in bytes; None where it has no limit."""
+    for line in _text(pid, "limits").split(b"\n"):
+        if line.startswith(b"Max file size"):
+            soft = line.split()[3]
+            return int(soft) if soft.isdigit() else None
+    return None
 
 
 def _numbers(folder: str) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from jsonl_audit.doctor import shell
 from jsonl_audit.doctor.diagnosis import Remark
 from jsonl_audit.doctor.place import Place
-from jsonl_audit.doctor.processes import User, comes_with, users_of
+from jsonl_audit.doctor.processes import User, comes_with, largest_file, users_of
 
 __all__ = ["usage"]
 
@@ -18,7 +18,12 @@ def usage(place: Place) -> Iterator[Remark]:
     path, lock = place.names.path, place.names.lock
     found = users_of({each: place.found[each] for each in (path, lock) if each in place.found})
     writers, holders = found.get(path, []), found.get(lock, [])
-    said = [*_strangers(place, writers, holders), *_preloaded(place, holders), *_alone(place, holders)]
+    said = [
+        *_strangers(place, writers, holders),
+        *_preloaded(place, holders),
+        *_limited(place, holders),
+        *_alone(place, holders),
+    ]
     yield from said
     if not said:
         yield Remark("usage", "usage", "ok", _in_words(place, writers, holders))
@@ -66,6 +71,24 @@ def _preloaded(place: Place, holders: list[User]) -> Iterator[Remark]:
             path=place.names.path,
             facts={"pids": [user.pid]},
         )
+
+
+def _limited(place: Place, holders: list[User]) -> Iterator[Remark]:
+    wanted = place.segment_size
+    for user in {user.pid: user for user in holders if user.writes}.values():
+        limit = largest_file(user.pid)
+        if limit is not None and (wanted is None or limit < wanted + 2**20):
+            yield Remark(
+                "usage",
+                "file-size-limited",
+                "problem",
+                f"{user.name} (pid {user.pid}), which writes the log, may write no file above {limit:,} bytes (ulimit "
+                "-f)",
+                "The segment grows past that before it is sealed; the write then fails, or the process is killed.",
+                shell.run("prlimit", "--pid", str(user.pid), "--fsize=unlimited"),
+                path=place.names.path,
+                facts={"pid": user.pid, "limit": limit, "max_bytes": wanted},
+            )
 
 
 def _alone(place: Place, holders: list[User]) -> Iterator[Remark]:
