@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 import gzip
+import json
 import os
 import re
 import shutil
@@ -18,9 +19,11 @@ from typing import Any
 
 import pytest
 from disk import Calls, Disk
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from patients import Patient, as_root, patient, quiet_machine, sh
 
-from jsonl_audit import AuditLog, StorageError, diagnose, verify
+from jsonl_audit import AuditError, AuditLog, StorageError, diagnose, verify
 from jsonl_audit.doctor import clock as clocks
 from jsonl_audit.doctor.diagnosis import LEVELS
 from jsonl_audit.doctor.lines import LIMITS
@@ -496,6 +499,58 @@ def test_a_failed_sync_is_settled_by_opening(patient: Patient, calls: Calls) -> 
             log.append("a.b")
     calls.heal()
     patient.mended("sync-failed")
+
+
+# -- whatever lies there
+
+PIECES = st.sampled_from(["header", "log", "half", "junk", "nothing", "gzip", "folder", "link", "loop", "pipe"])
+NAMES = st.sampled_from(
+    ["audit.jsonl", "audit.jsonl.lock", "audit.jsonl.next", "audit.jsonl.1", "audit.jsonl.d", "audit.jsonl.gz",
+     "audit.20260101T000000000000Z.jsonl", "audit.20260101T000000000000Z.jsonl.gz", "audit.9999.jsonl",
+     "audit.20260101T000000000000Z.jsonl.part", "audit-20260101.jsonl", ".audit.jsonl.swp", "audit.jsonl~", "\udcff"]
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(NAMES, st.tuples(PIECES, st.sampled_from([0o600, 0o666, 0])), max_size=8))
+def test_whatever_lies_there_is_looked_at_and_left(
+    tmp_path_factory: pytest.TempPathFactory, parts: dict[str, tuple[str, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("any", numbered=True)
+    log = Disk(folder).make(1, 1)
+    data = log.path.read_bytes()
+    for name, (piece, mode) in parts.items():
+        path = os.path.join(folder, name)
+        if os.path.lexists(path):
+            os.unlink(path)
+        lay(path, piece, data)
+        if piece not in ("link", "loop"):
+            os.chmod(path, mode | (0o700 if piece == "folder" else 0))
+    before = sorted((name, os.lstat(folder / name)[:7]) for name in os.listdir(folder))
+    try:
+        found = diagnose(log.path, full=True, logrotate=[])
+        assert found.text(everything=True)
+        assert json.dumps(found.to_dict())
+    except AuditError:
+        pass  # no log any more
+    assert sorted((name, os.lstat(folder / name)[:7]) for name in os.listdir(folder)) == before
+
+
+def lay(path: str, piece: str, data: bytes) -> None:
+    """Puts something at a path: a part of a log, or what has no business there."""
+    if piece == "folder":
+        os.mkdir(path)
+    elif piece in ("link", "loop"):
+        os.symlink(path if piece == "loop" else "nowhere", path)
+    elif piece == "pipe":
+        os.mkfifo(path)
+    else:
+        content = {
+            "header": data[: data.index(b"\n") + 1], "log": data, "half": data[:-40], "junk": b"\xff\x00{" * 50,
+            "nothing": b"", "gzip": gzip.compress(data)[:-9],
+        }[piece]  # fmt: skip
+        with open(path, "wb") as file:
+            file.write(content)
 
 
 # -- every remark is explained

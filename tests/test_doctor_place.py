@@ -56,6 +56,24 @@ def test_a_log_in_memory_is_moved_to_a_disk(
 
 
 @as_root
+def test_many_segments_are_moved_by_one_command(
+    log_dir: Path, patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / "log").mkdir(parents=True)  # somebody else's
+    monkeypatch.setattr(filesystem, "HOMES", (str(home),))
+    with mounted(log_dir, "tmpfs", "size=4m,mode=0700"):
+        Disk(log_dir).make(*[1] * 60)
+        (log_dir / "not the log's").write_bytes(b"")
+        remark = patient.remark("in-memory")
+        if not remark.command:
+            pytest.skip("there is no disk here")
+        sh(remark.command)
+        assert os.listdir(log_dir) == ["not the log's"]
+    assert verify(home / "log-2" / "audit.jsonl").segments == 60
+
+
+@as_root
 def test_a_read_only_mount_is_made_writable(small_disk: Patient) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk.path.parent], check=True)
     assert "not-tried" in small_disk.kinds(probe=True)

@@ -119,13 +119,18 @@ def _moved(place: Place) -> str:
     if home is None:
         return ""
     files = [*place.found, *([place.aside] if storage.exists(place.aside) else [])]
-    target = os.path.join(home, os.path.basename(place.names.directory) or "audit")
-    made = shell.run("mkdir", "-p", "-m", "0700", paths=[target])
-    if len(files) > 50:
-        moved = f"cd {shell.word(place.names.directory)} && mv -- ./* {shell.word(target)}/"
-    else:
-        moved = shell.run("mv", paths=[*files, target + "/"])
-    return f"{made} && {moved}"
+    wanted = target = os.path.join(home, os.path.basename(place.names.directory) or "audit")
+    number = 1
+    while storage.exists(target):  # a log of the same name may lie in it
+        number += 1
+        target = f"{wanted}-{number}"
+    made = shell.run("mkdir", "-m", "0700", paths=[target])
+    if len(files) > shell.MANY:
+        found = shell.segments_of(place.names)
+        others = [path for path in files if path not in set(place.sealed)]
+        each = f"{found} -exec mv -- {{}} {shell.word(target)}/ \\;"
+        return f"{made} && {each} && {shell.run('mv', paths=[*others, target + '/'])}"
+    return f"{made} && {shell.run('mv', paths=[*files, target + '/'])}"
 
 
 def _better(place: Place) -> str | None:

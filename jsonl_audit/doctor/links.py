@@ -112,12 +112,8 @@ def _apart(place: Place, path: str, others: list[str], elsewhere: int) -> str:
     if not elsewhere:
         return "; ".join(f"sh -c {shell.word(_APART)} sh {shell.word(other)}" for other in others)
     point = place.mount.point if place.mount is not None else "/"
-    find = f"find {shell.word(point)} -xdev -samefile {shell.word(path)} ! -path {shell.word(_literal(path))}"
+    find = f"find {shell.word(point)} -xdev -samefile {shell.word(path)} ! -path {shell.word(shell.literal(path))}"
     return f"{find} -exec sh -c {shell.word(_APART)} sh {{}} \\;"
-
-
-def _literal(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in text)
 
 
 def _mounted(place: Place) -> Iterator[Remark]:

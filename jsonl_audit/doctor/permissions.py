@@ -17,8 +17,6 @@ __all__ = ["attributes", "folders", "owners", "permissions", "user"]
 
 _HERE, _NO_FOLLOW = -100, 0x100  # AT_FDCWD, AT_SYMLINK_NOFOLLOW
 _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20  # STATX_ATTR_…, of Linux
-_MANY = 50
-"""More files than this are not named one by one in a command."""
 
 
 def permissions(place: Place) -> Iterator[Remark]:
@@ -105,19 +103,11 @@ def _letters(bits: int) -> str:
 
 def _changed(place: Place, program: str, what: str, paths: list[str]) -> str:
     """A command over files of the log; where they are many, all of that folder with the names of sealed segments."""
-    if len(paths) <= _MANY:
+    if len(paths) <= shell.MANY:
         return shell.run(program, what, paths=paths)
-    names = place.names
-    pattern = _literal(names.stem) + ".[0-9]*T[0-9]*Z" + _literal(names.extension) + "*"
-    found = shell.run("find", names.directory, "-maxdepth", "1", "-type", "f", "-name", pattern)
     more = [path for path in paths if path not in set(place.sealed)]
-    several = f"{found} -exec {program} {what} -- {{}} +"
+    several = f"{shell.segments_of(place.names)} -exec {program} {shell.word(what)} -- {{}} +"
     return several + (f"; {shell.run(program, what, paths=more)}" if more else "")
-
-
-def _literal(text: str) -> str:
-    """`text` in a pattern, standing for itself."""
-    return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in text)
 
 
 def attributes(place: Place) -> Iterator[Remark]:

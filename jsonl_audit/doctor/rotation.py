@@ -82,7 +82,7 @@ def _often(place: Place) -> Iterator[Remark]:
         "rotation",
         "sealed-too-often",
         "warning",
-        f"a segment is full after {usual:.1f} s, as the last {len(times)} were",
+        f"a segment is full after {max(usual, 0.1):.1f} s or less, as the last {len(times)} were",
         "Shippers look for new files each 10 to 60 s: one that is made and sealed in between is never seen by one that "
         "follows the active file alone.",
         setting=f"max_bytes={wanted}",

@@ -5,7 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-__all__ = ["run", "word"]
+from jsonl_audit.segment import Names
+
+__all__ = ["MANY", "literal", "run", "segments_of", "word"]
+
+MANY = 50
+"""More files than this are not named one by one in a command."""
 
 
 def word(text: str) -> str:
@@ -33,3 +38,22 @@ def run(*words: str, paths: Iterable[str] = ()) -> str:
     """
     named = [word(path) for path in paths]
     return " ".join([*map(word, words), *(["--", *named] if named else [])])
+
+
+def segments_of(names: Names) -> str:
+    """The beginning of a `find` of the sealed segments of a log, to which what is done with them is added.
+
+    >>> segments_of(Names.of("/tmp/audit.jsonl"))
+    "find /tmp -maxdepth 1 -type f -name 'audit.[0-9]*T[0-9]*Z.jsonl*'"
+    """
+    pattern = f"{literal(names.stem)}.[0-9]*T[0-9]*Z{literal(names.extension)}*"
+    return run("find", names.directory, "-maxdepth", "1", "-type", "f", "-name", pattern)
+
+
+def literal(text: str) -> str:
+    """`text` in a pattern of `find`, where it stands for itself.
+
+    >>> print(literal("a[1]*"))
+    a\\[1\\]\\*
+    """
+    return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in text)
