@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patients import Patient, as_root, patient, quiet_machine, sh
 
-from jsonl_audit import AuditError, AuditLog, StorageError, diagnose, verify
+from jsonl_audit import AuditError, AuditLog, StorageError, diagnose, ship, verify
 from jsonl_audit.doctor import clock as clocks
 from jsonl_audit.doctor.diagnosis import LEVELS
 from jsonl_audit.doctor.lines import LIMITS
@@ -499,6 +499,75 @@ def test_a_failed_sync_is_settled_by_opening(patient: Patient, calls: Calls) -> 
             log.append("a.b")
     calls.heal()
     patient.mended("sync-failed")
+
+
+# -- what lies aside, and what is shipped
+
+
+def test_the_folder_beside_the_log_is_for_its_owner(patient: Patient) -> None:
+    with AuditLog(patient.path) as log:
+        log.append("a.b", file=log.attach("text"))
+    aside = patient.path.with_name("audit.jsonl.d")
+    aside.chmod(0o755)
+    assert patient.mended("aside-open").level == "warning"
+    half = aside / "artifacts" / "new-1-ab"
+    half.write_bytes(b"half of")
+    assert "artifacts-unfinished" not in patient.kinds(), "it may be stored just now"
+    os.utime(half, (0, 0))
+    patient.mended("artifacts-unfinished")
+    aside.rename(aside.with_name("elsewhere"))
+    aside.symlink_to("elsewhere")
+    patient.mended("aside-no-folder")
+
+
+@as_root
+def test_the_folder_beside_the_log_belongs_to_its_owner(patient: Patient) -> None:
+    with AuditLog(patient.path) as log:
+        log.attach("text")
+    os.chown(patient.path.with_name("audit.jsonl.d"), 65534, -1)
+    patient.mended("aside-of-another")
+
+
+def test_a_log_that_has_not_arrived_for_a_day_is_shipped(
+    patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = tmp_path / "the copies"
+    write(patient.path, 1)
+    ship(patient.path, away)
+    assert "seq 2 of 2" in patient.remark("shipping").message
+    write(patient.path, 1)
+    assert "shipping-behind" not in patient.kinds(), "it may be shipped just now"
+    age(patient)
+    patient.mended("shipping-behind")
+    shutil.move(away, f"{away} again")
+    patient.mended("destination-gone")
+
+
+def test_a_note_of_another_destination_or_log_goes(patient: Patient, tmp_path: Path) -> None:
+    write(patient.path, 1)
+    ship(patient.path, tmp_path / "copies")
+    patient.path.unlink()
+    write(patient.path, 1)
+    patient.mended("another-log-shipped")
+    patient.path.with_name("audit.jsonl.d").joinpath("shipped", "0123456789abcdef.json").write_bytes(b"{}")
+    patient.mended("shipping-unreadable")
+
+
+def test_segments_that_wait_for_a_destination_are_told(patient: Patient, tmp_path: Path) -> None:
+    write(patient.path, 1)
+    ship(patient.path, tmp_path / "copies")
+    write(patient.path, 1, 1, 1, 1, 1, backup_count=1)
+    remark = patient.remark("purge-waits")
+    sh(remark.command)
+    write(patient.path, 1, 1, backup_count=1)
+    assert "purge-waits" not in patient.kinds()
+
+
+def age(patient: Patient) -> None:
+    """Says that the log was shipped long ago."""
+    for path in patient.path.with_name("audit.jsonl.d").glob("shipped/*.json"):
+        said = json.loads(path.read_bytes())
+        path.write_bytes(json.dumps({**said, "time": "2026-01-01T00:00:00.000000Z"}).encode())
 
 
 # -- whatever lies there

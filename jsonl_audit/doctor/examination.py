@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from jsonl_audit.doctor.aside import aside
 from jsonl_audit.doctor.clock import clock
 from jsonl_audit.doctor.diagnosis import LEVELS, Diagnosis, Remark
 from jsonl_audit.doctor.filesystem import filesystem
@@ -18,6 +19,7 @@ from jsonl_audit.doctor.probe import probe as tried
 from jsonl_audit.doctor.rotation import rotation
 from jsonl_audit.doctor.rotators import rotators
 from jsonl_audit.doctor.settings import settings
+from jsonl_audit.doctor.shipping import shipping
 from jsonl_audit.doctor.space import space
 from jsonl_audit.doctor.usage import usage
 from jsonl_audit.errors import AuditError
@@ -62,6 +64,7 @@ def diagnose(
         "attributes": attributes,
         "owner": owners,
         "folder": folders,
+        "aside": aside,
         "links": links,
         "filesystem": filesystem,
         "space": space,
@@ -70,6 +73,7 @@ def diagnose(
         "settings": settings,
         "rotation": rotation,
         "logrotate": lambda place: rotators(place, logrotate=places),
+        "shipping": shipping,
         "lines": lambda place: lines(place, full=full, progress=progress),
         "leftovers": leftovers,
     }
