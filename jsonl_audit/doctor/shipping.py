@@ -56,7 +56,7 @@ def _one(place: Place, arrived: Arrived) -> Iterator[Remark]:
         return
     if _is_folder(arrived.destination) and not storage.is_directory(arrived.destination):
         yield Remark(
-            "shipping", "destination-gone", "warning", f"{arrived.destination} is not here, where the log was shipped to",
+            "shipping", "destination-gone", "warning", f"{arrived.destination} is not here, where it was shipped to",
             "A share that is not mounted, or a disk that was taken away: nothing arrives, and retention waits. If it "
             "will not come back, its note may go.",
             shell.run("rm", paths=[arrived.path]), path=arrived.path, facts=facts,
