@@ -358,7 +358,7 @@ def probe(path: str) -> bool:
     import portalocker
 
     try:
-        fd = os.open(path, os.O_RDONLY | _BINARY | _CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | _BINARY | _CLOEXEC | getattr(os, "O_NONBLOCK", 0))  # it may be a pipe
     except OSError:
         return False
     _probing.add(fd)

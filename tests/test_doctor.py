@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from disk import Calls, Disk
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from patients import Patient, as_root, patient, quiet_machine, sh
 
@@ -245,6 +245,18 @@ def test_a_symlink_in_the_place_of_the_lock_is_removed(patient: Patient) -> None
     lock.rename(patient.path.with_name("elsewhere"))
     lock.symlink_to("elsewhere")
     assert patient.mended("own-file-a-link").level == "problem"
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl.lock", "audit.jsonl.next"])
+def test_what_is_no_file_where_one_belongs_is_moved_away(patient: Patient, name: str) -> None:
+    write(patient.path, 1)
+    path = patient.path.with_name(name)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    patient.mended("own-file-no-file")
+    path.mkdir()
+    patient.path.with_name(f"{name}.not-of-the-log").unlink()
+    patient.mended("own-file-no-file")
 
 
 def test_a_sealed_segment_that_is_a_symlink_becomes_a_file(patient: Patient, tmp_path: Path) -> None:
@@ -581,6 +593,7 @@ NAMES = st.sampled_from(
 
 
 @settings(max_examples=60)
+@example({"audit.jsonl.lock": ("pipe", 0o600)})  # asking whether it is held did not end
 @given(st.dictionaries(NAMES, st.tuples(PIECES, st.sampled_from([0o600, 0o666, 0])), max_size=8))
 def test_whatever_lies_there_is_looked_at_and_left(
     tmp_path_factory: pytest.TempPathFactory, parts: dict[str, tuple[str, int]]

@@ -53,6 +53,18 @@ def _symlinks(place: Place) -> Iterator[Remark]:
                 shell.run("rm", paths=[path]),
                 path=path,
             )
+    for path in (place.names.path, place.names.lock, place.names.next):
+        found = place.found.get(path)
+        if found is not None and not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
+            yield Remark(
+                "links",
+                "own-file-no-file",
+                "problem",
+                f"{os.path.basename(path)} is a {'folder' if stat.S_ISDIR(found.st_mode) else 'pipe or device'}",
+                "A file of the log belongs there: opening the log is refused, or sealing it.",
+                shell.run("mv", "-n", paths=[path, path + ".not-of-the-log"]),
+                path=path,
+            )
     for path in place.sealed:
         if place.is_link(path):
             there = storage.exists(os.path.realpath(path))
