@@ -86,6 +86,10 @@ class AuditLog:
     :param backup_count: so many sealed segments are kept: after each sealing the oldest of what is more are purged,
         by a record in the chain first. 0 keeps all.
     :param line_limit: the longest line in bytes, LF included, up to 16 MiB.
+    :param accessed: where it is recorded who reads the log through this package or its command line, from where, with
+        which filters and how much: ``"beside"``, in a small chained log of its own,
+        ``NAME.EXT.d/accessed.jsonl``; ``"log"``, in the log itself where nobody else holds it; None or ``"off"``,
+        nowhere. Copies of the log are read without a record.
 
     Raises :class:`~jsonl_audit.LockedError` if another appender has the log,
     :class:`~jsonl_audit.NotALogError`, :class:`~jsonl_audit.NewerFormatError` or
@@ -102,7 +106,7 @@ class AuditLog:
 
     _tells = frozenset(
         ("max_bytes", "fsync", "sync_interval", "on_error", "backup_count", "line_limit", "redact", "validate",
-         "artifacts", "mode")
+         "artifacts", "mode", "accessed")
     )  # fmt: skip
     """Which of its settings the log tells, and every change of."""
 
@@ -129,8 +133,9 @@ class AuditLog:
         mode: int = 0o600,
         line_limit: int = record.LINE_LIMIT,
         backup_count: int = 0,
+        accessed: str | None = "beside",
     ) -> None:
-        check_settings(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit, backup_count, shared)
+        check_settings(max_bytes, fsync, sync_interval, lock_timeout, mode, line_limit, backup_count, shared, accessed)
         redactor = check_events(redact, validate, artifacts)
         check_policy(on_error, error_timeout, spill_path)
         levels = thresholds(space_left, space_left_action, admin_space_left, admin_space_left_action, on_space)
@@ -148,6 +153,7 @@ class AuditLog:
             "validate": validate,
             "artifacts": artifacts,
             "mode": f"{mode:04o}",
+            "accessed": None if accessed == "off" else accessed,
         }
         told = {name: value for name, value in told.items() if name in self._tells}
         settings = Settings(max_bytes or None, fsync, sync_interval, lock_timeout, mode, shared, backup_count, told)
@@ -332,21 +338,21 @@ class AuditLog:
 
     def tail(self, n: int = 10, **filters: Any) -> list[dict[str, Any]]:
         """The last `n` records, oldest of them first; see :func:`jsonl_audit.tail`."""
-        from jsonl_audit import reader
+        from jsonl_audit import accessed
 
-        return reader.tail(self.path, n, **filters)
+        return accessed.tail(self.path, n, **filters)
 
     def query(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """The records that match, lazily; see :func:`jsonl_audit.query`."""
-        from jsonl_audit import reader
+        from jsonl_audit import accessed
 
-        return reader.query(self.path, **filters)
+        return accessed.query(self.path, **filters)
 
     def verify(self, *, full: bool = False, expect: object = ()) -> Report:
         """What a verifier says of this log now; see :func:`jsonl_audit.verify`."""
-        from jsonl_audit import verifier
+        from jsonl_audit.accessed.verification import verify
 
-        return verifier.verify(self.path, full=full, expect=expect)
+        return verify(self.path, full=full, expect=expect)
 
     def persist(self, event: Mapping[str, Any]) -> Receipt:
         """:meth:`append`, under the name of :class:`jsonl_audit.Persistence`."""

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jsonl_audit.accessed import query
 from jsonl_audit.events.prepare import elsewhere, spellings
 from jsonl_audit.events.upgrades import outcome_of_success
 from jsonl_audit.events.versions import upgraded
 from jsonl_audit.reader.fields import values_of
-from jsonl_audit.reader.query import query
 
 __all__ = [
     "ChatMessage",

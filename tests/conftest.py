@@ -7,13 +7,17 @@ import json
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from disk import Calls, Disk
 from hypothesis import HealthCheck, settings
+
+from jsonl_audit.accessed import recorder as recorder_module
+from jsonl_audit.accessed import setting
+from jsonl_audit.accessed.setting import place_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -129,6 +133,24 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """A line of the sums."""
     if _sums:
         terminalreporter.write_line("tried: " + ", ".join(f"{_sums[kind]:,} {kind}" for kind in TRIED if _sums[kind]))
+
+
+@pytest.fixture(autouse=True)
+def _unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process reads leave no record, but where a test asks for `recorder`."""
+    monkeypatch.setattr(recorder_module, "place_of", lambda _: None)
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch, _unrecorded: None) -> Iterator[recorder_module.Recorder]:
+    """Reads are recorded, as in any other process; this is what does it, and has read nothing yet."""
+    monkeypatch.setattr(recorder_module, "place_of", place_of)
+    setting.forget()
+    made = recorder_module.Recorder()
+    monkeypatch.setattr(recorder_module, "_recorder", made)
+    yield made
+    made.close()
+    setting.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ DEFAULTS = {
     "validate": "warn",
     "artifacts": True,
     "mode": "0600",
+    "accessed": "beside",
 }
 
 
@@ -266,7 +267,7 @@ def test_a_log_that_the_command_line_made_is_a_services_without_a_change(disk: D
         log.append("t")
         log.rotate()
     assert changes(disk) == []
-    names = ("max_bytes", "fsync", "line_limit", "redact", "artifacts")
+    names = ("max_bytes", "fsync", "line_limit", "redact", "artifacts", "accessed")
     assert told(disk) == [{name: DEFAULTS[name] for name in names}, DEFAULTS]
 
 

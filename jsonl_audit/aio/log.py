@@ -325,9 +325,9 @@ class AsyncAuditLog:
 
     async def verify(self, *, full: bool = False, expect: object = ()) -> Report:
         """What a verifier says of this log now, in a thread; see :func:`jsonl_audit.verify`."""
-        from jsonl_audit import verifier
+        from jsonl_audit.accessed.verification import verify
 
-        return await asyncio.to_thread(verifier.verify, self.path, full=full, expect=expect)
+        return await asyncio.to_thread(verify, self.path, full=full, expect=expect)
 
     # -- as jsonl_audit.Persistence, to be awaited
 

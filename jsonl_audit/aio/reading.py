@@ -8,9 +8,9 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from jsonl_audit import reader
+from jsonl_audit import accessed
 from jsonl_audit.reader.follow import POLL, followed, stopper
 from jsonl_audit.reader.follower import Wait
 from jsonl_audit.reader.matches import Match
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["follow", "get", "query", "tail"]
 
+_Found = TypeVar("_Found", bound="Match | Wait | None")
 _CHUNK = 500
 """So many records are taken from a thread at once, at most, …"""
 _LONG = 0.01
@@ -51,7 +52,9 @@ async def tail(
     [3, 4]
     """
     whole_number("n", n)
-    newest_first = _records(find(path, filters, n, 0, 0, True, on_damage, block), Newest(path, on_damage or warn))
+    found = find(path, filters, n, 0, 0, True, on_damage, block)
+    recorded = _recorded(found, path, "tail", {"n": n, **filters}, on_damage)
+    newest_first = _records(recorded, Newest(path, on_damage or warn))
     return [each async for each in newest_first][::-1]
 
 
@@ -59,7 +62,7 @@ async def get(
     path: str | os.PathLike[str], which: int | str | UUID, *, on_damage: Tell | None = None
 ) -> dict[str, Any] | None:
     """As :func:`jsonl_audit.get`."""
-    return await asyncio.to_thread(reader.get, path, which, on_damage=on_damage)
+    return await asyncio.to_thread(accessed.get, path, which, on_damage=on_damage)
 
 
 def query(
@@ -84,7 +87,8 @@ def query(
     [2]
     """
     found = find(path, filters, limit, offset, after, reverse, on_damage, block)
-    return _records(found, Newest(path, on_damage or warn))
+    what = {"limit": limit, "offset": offset, "after": after, "reverse": reverse, **filters}
+    return _records(_recorded(found, path, "query", what, on_damage), Newest(path, on_damage or warn))
 
 
 def follow(
@@ -100,8 +104,19 @@ def follow(
 ) -> AsyncIterator[dict[str, Any]]:
     """As :func:`jsonl_audit.follow`, for ``async for``: ends when its task is cancelled, or when `stop` is set."""
     stopped = stopper(stop, poll)
-    found = followed(path, n, after, on_damage, block, filters).run()
+    found = _recorded(
+        followed(path, n, after, on_damage, block, filters).run(), path, "follow", {"n": n, "after": after, **filters},
+        on_damage,
+    )  # fmt: skip
     return _following(found, poll, stopped, Newest(path, on_damage or warn))
+
+
+def _recorded(
+    found: Iterator[_Found], path: str | os.PathLike[str], operation: str, what: dict[str, Any], tell: Tell | None
+) -> Iterator[_Found]:
+    """What is found, and a record that it was read."""
+    asked = {name: value for name, value in what.items() if value}
+    return accessed.counted(found, path, operation, asked, tell or warn, lambda each: isinstance(each, Match))
 
 
 async def _records(found: Iterator[Match | None], newest: Newest) -> AsyncIterator[dict[str, Any]]:

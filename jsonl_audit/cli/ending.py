@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -41,6 +42,7 @@ _ADVICE = {
 def run(args: Sequence[str]) -> int:
     """Calls the command that `args` name; its exit status. What goes wrong is said on standard error."""
     streams.fill_the_standard_three()
+    shown, warnings.showwarning = warnings.showwarning, _say_warning  # type: ignore[assignment]
     try:
         status = app.call(list(args))
         if sys.stdout is not None:
@@ -68,7 +70,14 @@ def run(args: Sequence[str]) -> int:
             return of_stdout(error)  # click's own writing, of --help; the engine's errors carry paths
         status, words = status_and_words(error)
         streams.say(words)
+    finally:
+        warnings.showwarning = shown
     return status
+
+
+def _say_warning(message: Warning | str, *_: object) -> None:
+    """A warning is a sentence for whoever called the command, not a place in our code."""
+    streams.say(str(message))
 
 
 def status_and_words(error: AuditError | OSError) -> tuple[int, str]:

@@ -30,7 +30,7 @@ def command(words: tuple[str, ...], **options: Any) -> int:
     As an indented JSON object unless -o says otherwise; -o jsonl prints the line as it stands on disk. Where there is
     no such record the exit status is 1.
     """
-    from jsonl_audit.reader import get_line
+    from jsonl_audit.accessed import get_line
 
     if len(words) > 2:
         raise click.UsageError("one record at a time: [PATH] SEQ|ID")

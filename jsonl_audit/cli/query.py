@@ -45,7 +45,7 @@ def command(path: str | None, after: Any, count: bool, **options: Any) -> int:
     record's `time` where it has one, else its `ts`. The engine's own audit.* records are left out unless --control
     or a --type that begins with audit. is given. No match is no error.
     """
-    from jsonl_audit.reader import query_lines
+    from jsonl_audit.accessed import query_lines
 
     form = form_of(options)
     asked = {**filters_of(options), "after": after or 0, "on_damage": _say_notice}
@@ -59,7 +59,7 @@ def command(path: str | None, after: Any, count: bool, **options: Any) -> int:
 
 
 def _count(path: str, asked: dict[str, Any]) -> int:
-    from jsonl_audit.reader import query_lines
+    from jsonl_audit.accessed import query_lines
 
     number = 0
     with Progress("counting") as progress:

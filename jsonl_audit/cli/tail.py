@@ -40,7 +40,7 @@ def command(path: str | None, count: int, follow: bool, **options: Any) -> int:
     waited for. Options of different names must all fit; of one name given several times, any. The engine's own
     audit.* records are left out unless --control is given.
     """
-    from jsonl_audit.reader import tail_lines
+    from jsonl_audit.accessed import tail_lines
 
     form = form_of(options)
     filters = filters_of(options)
@@ -53,7 +53,7 @@ def command(path: str | None, count: int, follow: bool, **options: Any) -> int:
 
 
 def _follow(path: str | None, count: int, form: Form, filters: dict[str, Any]) -> int:
-    from jsonl_audit.reader import follow_lines
+    from jsonl_audit.accessed import follow_lines
     from jsonl_audit.snapshot import Snapshot
 
     def nobody_reads() -> bool:

@@ -157,7 +157,7 @@ class _Shown:
         return worst
 
     def _verify(self, path: str | list[str]) -> Report:
-        from jsonl_audit.verifier import verify
+        from jsonl_audit.accessed.verification import verify
 
         if self._report is not None:
             from jsonl_audit.cli.verify_report import examined

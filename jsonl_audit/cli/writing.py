@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WRITING", "lock_option", "open_log", "settled", "writing_options"]
 
-WRITING = ("fsync", "max_bytes", "line_limit", "redact", "validate", "lock_timeout")
+WRITING = ("fsync", "max_bytes", "line_limit", "redact", "validate", "accessed", "lock_timeout")
 """What `writing_options` adds to a command."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 LOCK_TIMEOUT = 10.0
@@ -56,6 +56,10 @@ def writing_options(command: _Command) -> _Command:
             "--validate", type=click.Choice(["warn", "strict", "off"]), show_default="the log's own, else warn",
             help="What is done about events of known types that are not as these ask: say it, refuse them, nothing.",
         ),
+        click.option(
+            "--accessed", type=click.Choice(["beside", "log", "off"]), show_default="the log's own, else beside",
+            help="Where it is recorded who reads the log: in a log beside it, in itself, nowhere.",
+        ),
         lock_option,
     ]  # fmt: skip
     for option in reversed(options):
@@ -89,7 +93,7 @@ def settled(path: str, options: dict[str, Any]) -> dict[str, Any]:
 
 _ELSE = {
     "fsync": "always", "max_bytes": 100 * 2**20, "line_limit": 32 * 2**10, "redact": "default", "validate": "warn",
-    "artifacts": True,
+    "artifacts": True, "accessed": "beside",
 }  # fmt: skip
 _USABLE: dict[str, Callable[[Any], bool]] = {  # what a log tells is somebody's file
     "fsync": lambda value: value in ("always", "interval", "never"),
@@ -98,6 +102,7 @@ _USABLE: dict[str, Callable[[Any], bool]] = {  # what a log tells is somebody's 
     "redact": lambda value: value in ("default", "privacy"),
     "validate": lambda value: value in ("warn", "strict", "off"),
     "artifacts": lambda value: type(value) is bool or value == "zstd",
+    "accessed": lambda value: value in ("beside", "log", None),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from jsonl_audit.errors import AuditError
 
-__all__ = ["add", "add_first", "discard"]
+__all__ = ["add", "add_first", "appenders", "discard"]
 
 
 class _Open(Protocol):
@@ -24,6 +24,11 @@ _open: weakref.WeakSet[_Open] = weakref.WeakSet()
 add = _open.add
 add_first = _first.add
 """For what has something to do before the appenders close."""
+
+
+def appenders() -> list[_Open]:
+    """Those that are open in this process."""
+    return list(_open)
 
 
 def discard(one: _Open) -> None:

@@ -32,6 +32,7 @@ def check_settings(
     line_limit: Any,
     backup_count: Any,
     shared: Any,
+    accessed: Any = None,
 ) -> None:
     """Raises ValueError for settings that make no sense."""
     if type(shared) is not bool:
@@ -50,6 +51,8 @@ def check_settings(
         raise ValueError(f"line_limit is between 1,024 and {record.HARD_LIMIT} bytes, not {line_limit!r}")
     if type(backup_count) is not int or backup_count < 0:
         raise ValueError(f"backup_count is a number of sealed segments, 0 for all, not {backup_count!r}")
+    if accessed not in ("beside", "log", "off", None):
+        raise ValueError(f"accessed is 'beside', 'log', or None ('off'), not {accessed!r}")
 
 
 def check_policy(on_error: Any, error_timeout: Any, spill_path: Any) -> None:

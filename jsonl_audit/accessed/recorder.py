@@ -1,0 +1,252 @@
+"""The record of what this process reads: each read once, and the same read within a minute counted with it.
+
+A read is recorded when it is over; one that has given many records, and one that may go on for ever, also as it begins.
+The same read again (the same log, way and filters), within a minute of a record of it, is counted, and the count is
+recorded when the minute is over and this process reads again, or ends. What is recorded is written before the call
+returns. It never makes a read fail: where it cannot be recorded, that is told once, and the read goes on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+from blake3 import blake3
+
+from jsonl_audit import instants
+from jsonl_audit.accessed.origin import this_reader
+from jsonl_audit.accessed.setting import Place, place_of
+from jsonl_audit.errors import AuditError
+from jsonl_audit.reader.notices import Notice, Tell
+
+__all__ = ["Recorder", "counted", "record"]
+
+TOGETHER = 60.0
+"""Seconds within which the same reads are counted together."""
+_MANY = 1000
+"""A read that has given so many records is recorded before it gives more."""
+_MOST_KINDS = 1000
+_LONGEST = 4096
+"""Bytes of JSON of filters; longer ones are told by their length and hash."""
+_Record = TypeVar("_Record")
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Reads that are alike, since one of them was recorded."""
+
+    place: Place
+    operation: str
+    what: dict[str, Any]
+    tell: Tell
+    until: float
+    since: str
+    times: int = 0
+    records: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Going:
+    """A read that is going on."""
+
+    path: str | os.PathLike[str]
+    operation: str
+    what: dict[str, Any]
+    tell: Tell
+    place: Place | None
+    records: int = 0
+
+
+@dataclass(eq=False)  # without slots: `registry` refers to it weakly
+class Recorder:
+    """All that this process reads."""
+
+    counts: dict[tuple[str, str, bytes], _Counted] = field(default_factory=dict)
+    going: set[_Going] = field(default_factory=set)
+    beside: dict[str, Any] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    lock: Any = field(default_factory=threading.RLock)
+    due: float = 0.0
+    registered: bool = False
+    at_exit: bool = False
+    ended: bool = False
+
+    def begins(self, going: _Going) -> None:
+        """A read that is going on: it is over at the latest when the process is."""
+        if not self.at_exit:
+            self.at_exit = True
+            atexit.register(self.close)
+        self.going.add(going)
+
+    def record(self, place: Place, operation: str, what: dict[str, Any], count: int, tell: Tell) -> None:
+        """A read that is over."""
+        now = time.monotonic()
+        key = place.names.path, operation, orjson.dumps(what)
+        with self.lock:
+            if now >= self.due:
+                self.tell_counts(now)
+            known = self.counts.get(key)
+            if known is not None:
+                known.times += 1
+                known.records += count
+                return
+            if len(self.counts) >= _MOST_KINDS:
+                self.tell_counts(None)
+            self.append(place, operation, what, tell, {"records": count})
+            until = now + TOGETHER
+            self.due = min(self.due, until) if self.counts else until
+            self.counts[key] = _Counted(place, operation, what, tell, until, _now())
+
+    def tell_counts(self, now: float | None) -> None:
+        """Records those reads whose minute is over, all of them where `now` is None."""
+        for key, counted in list(self.counts.items()):
+            if now is None or counted.until <= now:
+                del self.counts[key]
+                if counted.times:
+                    how_many = {"records": counted.records, "times": counted.times, "since": counted.since}
+                    self.append(counted.place, counted.operation, counted.what, counted.tell, how_many)
+        self.due = min((each.until for each in self.counts.values()), default=0.0)
+
+    def append(
+        self, place: Place, operation: str, what: dict[str, Any], tell: Tell, how_many: dict[str, Any]
+    ) -> None:
+        """Appends one record, where the log wants it; says so where that is impossible."""
+        from jsonl_audit.accessed.beside import Beside, into_log
+
+        if self.ended:
+            return
+        if not self.registered:
+            from jsonl_audit.writer import registry
+
+            registry.add_first(self)
+            self.registered = True
+        reader = this_reader()
+        details = {"log": place.log, "operation": operation, **reader, "filters": _clean(what), **how_many}
+        if place.setting == "log" and into_log(place, details):
+            return
+        path = place.names.path
+        try:
+            if path not in self.beside:
+                self.beside[path] = Beside(place)
+            self.beside[path].append(details)
+        except (AuditError, OSError) as error:
+            if path not in self.told:
+                self.told.add(path)
+                why = error.message if isinstance(error, AuditError) else error.strerror or str(error)
+                where = getattr(error, "path", None) or getattr(error, "filename", None) or path
+                message = f"reading {path} could not be recorded ({where}: {why}); it was read all the same"
+                tell(Notice("not-recorded", message, path))
+
+    def close(self) -> None:
+        """The process ends: what is still to be told is told."""
+        with self.lock:
+            for going in list(self.going):
+                self.going.discard(going)
+                _over(going)
+            self.tell_counts(None)
+            for beside in self.beside.values():
+                beside.close()
+            self.beside.clear()
+            self.ended = True
+
+    def after_fork(self) -> bool:
+        """In a child: what the parent has read, the parent tells."""
+        self.lock = threading.RLock()
+        self.counts.clear()
+        self.going.clear()
+        self.told.clear()
+        return True
+
+
+_recorder = Recorder()
+
+
+def record(path: str | os.PathLike[str], operation: str, what: Mapping[str, Any], count: int, tell: Tell) -> None:
+    """Records that `count` records of the log at `path` were read, where the log wants that recorded.
+
+    :param operation: such as ``"query"``.
+    :param what: what was asked for: filters, limits, a seq.
+    :param tell: told where it cannot be recorded.
+    """
+    place = place_of(path)
+    if place is not None:
+        _recorder.record(place, operation, _plain(what), count, tell)
+
+
+def counted(
+    found: Iterator[_Record],
+    path: str | os.PathLike[str],
+    operation: str,
+    what: Mapping[str, Any],
+    tell: Tell,
+    counts: Callable[[_Record], bool] | None = None,
+) -> Generator[_Record, None, None]:
+    """What an iterator gives, and a record of it once it is at its end, is closed, or the process ends.
+
+    :param counts: whether what it gives is a record; all of it by default.
+    """
+    going = _Going(path, operation, dict(what), tell, place_of(path))
+    begins = 1 if operation == "follow" else _MANY
+    _recorder.begins(going)
+    try:
+        for each in found:
+            if counts is None or counts(each):
+                going.records += 1
+                if going.records == begins:
+                    _over(going, begun=True)
+            yield each
+    finally:
+        close = getattr(found, "close", None)
+        if close is not None:
+            close()
+        if going in _recorder.going:
+            _recorder.going.discard(going)
+            _over(going)
+
+
+def _over(going: _Going, *, begun: bool = False) -> None:
+    """Records a read that is over, or one that has only begun. What is not here as it begins may be here by now."""
+    place = going.place or place_of(going.path)
+    if place is not None:
+        what = _plain({**going.what, "begun": True} if begun else going.what)
+        _recorder.record(place, going.operation, what, going.records, going.tell)
+
+
+def _now() -> str:
+    return instants.text(time.time_ns() // 1000)
+
+
+def _plain(what: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for as JSON holds it."""
+    if all(type(value) in (int, bool) for value in what.values()):
+        return dict(what)
+    from jsonl_audit import values
+
+    return values.plain({name: _named(value) for name, value in what.items()})
+
+
+def _named(value: Any) -> Any:
+    """Functions by their names: what they are at which address says nothing, and is another one each time."""
+    if isinstance(value, Mapping):
+        return {name: _named(each) for name, each in value.items()}
+    if callable(value):
+        return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
+    return value
+
+
+def _clean(what: dict[str, Any]) -> dict[str, Any]:
+    """Without secrets: somebody may have looked for one."""
+    if not any(type(value) not in (int, bool) for value in what.values()):
+        return what
+    from jsonl_audit.redact import redactor_of
+
+    redactor = redactor_of("default")
+    made: dict[str, Any] = what if redactor is None else redactor.value(what, {})
+    text = orjson.dumps(made)
+    return made if len(text) <= _LONGEST else {"bytes": len(text), "blake3": blake3(text).hexdigest()}
