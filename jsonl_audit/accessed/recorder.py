@@ -195,12 +195,18 @@ def counted(
     begins = 1 if operation == "follow" else _MANY
     _recorder.begins(going)
     try:
-        for each in found:
-            if counts is None or counts(each):
-                going.records += 1
+        if counts is None:
+            for going.records, each in enumerate(found, 1):
                 if going.records == begins:
                     _over(going, begun=True)
-            yield each
+                yield each
+        else:
+            for each in found:
+                if counts(each):
+                    going.records += 1
+                    if going.records == begins:
+                        _over(going, begun=True)
+                yield each
     finally:
         close = getattr(found, "close", None)
         if close is not None:

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 import jsonl_audit
-from jsonl_audit import instants, record, storage
+from jsonl_audit import accessed, instants, record, storage
 from jsonl_audit.artifacts import Store, folder_of
 from jsonl_audit.artifacts.referring import in_content
 from jsonl_audit.content import Content
@@ -134,10 +134,14 @@ def extract(
             if any(each.gone for each in planned if each.header is None or each.header.seq <= found.last):
                 what = "segments of the slice were purged, or moved away, while it was cut out; try again"
                 raise StorageError(what, path=segments.names.path)
-            return _finish(segments, found, folder, cut, {"since": since, "until": until}, exact=exact, tell=tell)
+            made = _finish(segments, found, folder, cut, {"since": since, "until": until}, exact=exact, tell=tell)
         except BaseException:
             folder.clear()
             raise
+    asked = {"since": since, "until": until, "exact": exact or None, "out": made.path}
+    count = found.last - found.first + 1
+    accessed.record(path, "extract", {name: value for name, value in asked.items() if value is not None}, count, tell)
+    return made
 
 
 class _Piece(NamedTuple):
