@@ -17,8 +17,9 @@ from blake3 import blake3
 from drawn import Deep, Endless
 from driver import Choices, Folder, any_bytes, drawn_anew, main
 
-from jsonl_audit import AuditLog, EventError, EventTooLargeError, ReservedTypeError, verify
+from jsonl_audit import AuditLog, EventError, EventTooLargeError, ReservedTypeError
 from jsonl_audit.handlers import AuditHandler
+from jsonl_audit.verifier import verify
 
 LIMIT = 32 * 1024
 ENGINES_OWN = ("seq", "clock", "batch", "salt", "erased", "prev", "hash")

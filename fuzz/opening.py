@@ -13,8 +13,10 @@ from typing import Any
 from driver import Folder, descriptors, main
 from folders import NAME, changed, content_of, lay_out, parts_of, seeds
 
-from jsonl_audit import AuditLog, tail, verify
+from jsonl_audit import AuditLog
 from jsonl_audit.errors import LogError, NewerFormatError, SealError, StorageError
+from jsonl_audit.reader import tail
+from jsonl_audit.verifier import verify
 from jsonl_audit.verifier.report import VERDICTS, Report
 
 REFUSED = (LogError, StorageError)

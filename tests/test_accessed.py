@@ -493,6 +493,15 @@ def test_the_log_of_reads_is_bounded(disk: Disk, recorder: Recorder, monkeypatch
     assert [note.kind for note in verify(_beside(disk)).notes] == ["purged-prefix"]
 
 
+def test_whoever_reads_many_logs_keeps_few_files_open(tmp_path: Path, recorder: Recorder) -> None:
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        tail(Disk(folder).make(1).path)
+    assert len(recorder.beside) == 16
+    assert [len(_told(Disk(tmp_path / str(number)))) for number in range(20)] == [1] * 20
+
+
 @pytest.fixture(autouse=True)
 def _no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSH_CONNECTION", raising=False)

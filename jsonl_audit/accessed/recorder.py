@@ -32,6 +32,8 @@ TOGETHER = 60.0
 _MANY = 1000
 """A read that has given so many records is recorded before it gives more."""
 _MOST_KINDS = 1000
+_MOST_OPEN = 16
+"""So many logs of reads are kept open: whoever reads thousands of logs has files to open of their own."""
 _LONGEST = 4096
 """Bytes of JSON of filters; longer ones are told by their length and hash."""
 _Record = TypeVar("_Record")
@@ -132,9 +134,11 @@ class Recorder:
             return
         path = place.names.path
         try:
-            if path not in self.beside:
-                self.beside[path] = Beside(place)
-            self.beside[path].append(details)
+            beside = self.beside.pop(path, None) or Beside(place)
+            self.beside[path] = beside  # the one used last stands last
+            if len(self.beside) > _MOST_OPEN:
+                self.beside.pop(next(iter(self.beside))).close()
+            beside.append(details)
         except (AuditError, OSError) as error:
             if path not in self.told:
                 self.told.add(path)
