@@ -435,6 +435,15 @@ def test_a_piece_that_is_not_what_was_sealed_is_not_put_in_its_place(patient: Pa
     assert patient.remark("segment-unlike").level == "problem"
 
 
+def test_a_piece_of_a_segment_is_kept_and_looked_at(patient: Patient) -> None:
+    write(patient.path, 3)
+    lines = patient.path.read_bytes().splitlines(keepends=True)
+    patient.path.with_name("audit.jsonl.1").write_bytes(b"".join(lines[2:]))
+    remark = patient.remark("records-elsewhere")
+    assert remark.facts == {"seq": 3}
+    assert remark.command == f"jsonl-audit verify --copy {patient.path.parent}"
+
+
 def test_a_copy_that_was_not_finished_is_removed_under_the_lock(patient: Patient) -> None:
     first, _ = write(patient.path, 2, 2, 2)
     part = first.with_name(f"{first.name}.part")

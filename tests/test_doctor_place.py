@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from disk import Disk
 from patients import Patient, as_root, mounted, patient, quiet_machine, sh
 
-from jsonl_audit import AuditLog, storage, verify
+from jsonl_audit import AuditLog, SealError, storage, verify
 from jsonl_audit.doctor import filesystem, mounts, probe
 from jsonl_audit.doctor.logrotate import Rule, rules
 
@@ -420,6 +421,30 @@ def test_logrotate_itself_agrees(patient: Patient, text: str, kind: str) -> None
     assert considered()
     patient.mended(kind)
     assert not considered()
+
+
+@pytest.mark.skipif(not shutil.which("logrotate"), reason="logrotate is not installed")
+@pytest.mark.parametrize("way", ["copytruncate", "create", "nocreate"])
+def test_what_logrotate_did_under_a_writer_is_put_right(patient: Patient, tmp_path: Path, way: str) -> None:
+    path = rule(patient, f"LOG {{\n  rotate 9\n  missingok\n  {way}\n}}\n")
+    path.chmod(0o644)
+    run = ["logrotate", "-f", "-s", tmp_path / "state", path]
+    with AuditLog(patient.path) as log:
+        for n in range(3):
+            log.append("test.event", n=n)
+            if n < 2:
+                subprocess.run(run, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+                with contextlib.suppress(SealError):  # the file is not there to be sealed: the next append goes on
+                    log.rotate()
+    assert verify(patient.path).verdict in ("tampered", "incomplete")
+    while commands := [remark.command for remark in patient.diagnosed().troubles if remark.level == "problem"
+                       and remark.check in ("logrotate", "leftovers")]:  # fmt: skip
+        sh(commands[0])
+    report = verify(patient.path)
+    assert report.last_seq is not None
+    assert report.records == report.verified == report.last_seq, "every record has its place again"
+    assert report.verdict in ("intact", "incomplete"), str(report)
+    assert not [finding for finding in report.findings if finding.kind != "segment-missing"]
 
 
 def test_a_rule_says_which_files_are_its_own() -> None:

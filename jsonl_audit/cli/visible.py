@@ -7,7 +7,7 @@ import unicodedata
 from re import Match
 from typing import Any
 
-from jsonl_audit.visible import HIDDEN, visible
+from jsonl_audit.visible import HIDDEN, human_size, visible
 
 __all__ = ["compact", "cut", "human_size", "json_on_terminal", "json_text", "padded", "visible", "width"]
 
@@ -68,18 +68,6 @@ def json_text(value: Any, *, indent: bool = False) -> bytes:
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0))
     except TypeError:
         return json.dumps(value, indent=2 if indent else None).encode() + b"\n"
-
-
-def human_size(size: int) -> str:
-    """Bytes as people say them.
-
-    >>> human_size(512), human_size(65536), human_size(5_000_000_000)
-    ('512 B', '64.0 KiB', '4.7 GiB')
-    """
-    if size < 1024:
-        return f"{size} B"
-    power = min((size.bit_length() - 1) // 10, 4)
-    return f"{size / 1024**power:,.1f} {'KMGT'[power - 1]}iB"
 
 
 def cut(text: str, columns: int) -> str:

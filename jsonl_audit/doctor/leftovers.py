@@ -8,7 +8,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 
-from jsonl_audit import storage
+from jsonl_audit import record, storage
 from jsonl_audit.content import Content, blocks_of, first_line_of
 from jsonl_audit.doctor import shell
 from jsonl_audit.doctor.diagnosis import Remark
@@ -162,6 +162,13 @@ def _strangers(place: Place) -> Iterator[Remark]:
         header = _header(path)
         if header is not None and place.figures is not None and header.log == place.figures.log:
             yield _piece(place, path, header)
+        elif header is None and (seq := _piece_from(path)):
+            yield Remark(
+                "leftovers", "records-elsewhere", "warning", f"{name} holds records from seq {seq} on, and no header",
+                "Another tool's rotation copied or renamed what was being written, or cut it up. Keep it: where "
+                "these records are in no segment, it is all that there is of them.",
+                shell.run("jsonl-audit", "verify", "--copy", names.directory), path=path, facts={"seq": seq},
+            )  # fmt: skip
         elif _EDITORS.fullmatch(name) or header is None:
             yield Remark(
                 "leftovers",
@@ -175,6 +182,15 @@ def _strangers(place: Place) -> Iterator[Remark]:
                 shell.run("mv", "-n", paths=[path, os.path.join(os.path.dirname(names.directory), name)]),
                 path=path,
             )
+
+
+def _piece_from(path: str) -> int:
+    """The seq of the record that a file begins with; 0 where it begins with none."""
+    try:
+        line = first_line_of(path)
+    except (AuditError, OSError):
+        return 0
+    return record.seq_of(line) if record.HEAD.match(line) and record.own_hash_right(line) else 0
 
 
 def _is_like(name: str, place: Place) -> bool:

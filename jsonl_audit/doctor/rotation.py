@@ -9,7 +9,8 @@ from itertools import pairwise
 from jsonl_audit.doctor import shell
 from jsonl_audit.doctor.diagnosis import Remark
 from jsonl_audit.doctor.place import Place
-from jsonl_audit.doctor.space import pace, sealed_at, size_of
+from jsonl_audit.doctor.space import pace, sealed_at
+from jsonl_audit.visible import human_size
 
 __all__ = ["rotation"]
 
@@ -31,7 +32,7 @@ def rotation(place: Place) -> Iterator[Remark]:
         limit = place.segment_size
         yield Remark(
             "rotation", "rotation", "ok",
-            f"sealed at {size_of(limit) if limit else 'no size'}; {len(place.sealed):,} sealed segments here",
+            f"sealed at {human_size(limit) if limit else 'no size'}; {len(place.sealed):,} sealed segments here",
             facts={"max_bytes": limit, "sealed": len(place.sealed)},
         )  # fmt: skip
 
@@ -54,7 +55,7 @@ def _size(place: Place) -> Iterator[Remark]:
             "rotation",
             "segments-too-large",
             "warning",
-            f"a segment may be {size_of(limit)}",
+            f"a segment may be {human_size(limit)}",
             "More than 5 GiB goes into no object store in one request, more than 4 GiB on no FAT disk, and what breaks "
             "off on the way begins anew.",
             setting="max_bytes=1073741824",
@@ -99,7 +100,7 @@ def _seldom(place: Place) -> Iterator[Remark]:
             "rotation",
             "sealed-seldom",
             "remark",
-            f"at the pace of its last segments, {size_of(round(daily))} a day, one is full after {days:,.0f} days",
+            f"at the pace of its last segments, {human_size(round(daily))} a day, one is full after {days:,.0f} days",
             "Where only sealed segments are copied, what happened lately is nowhere else for so long: copy the active "
             "file too, or seal it each day.",
             shell.run("jsonl-audit", "rotate", place.names.path),
@@ -119,8 +120,8 @@ def _count(place: Place) -> Iterator[Remark]:
         "many-segments",
         "remark",
         f"{count:,} sealed segments lie in one folder",
-        f"Each listing, copying and matching of names takes longer. Larger segments ({size_of(limit * 10)}) are fewer; "
-        f"old ones may lie elsewhere ({old}), and the log is then incomplete without them.",
+        f"Each listing, copying and matching of names takes longer. Larger segments ({human_size(limit * 10)}) are "
+        f"fewer; old ones may lie elsewhere ({old}), and the log is then incomplete without them.",
         setting=f"max_bytes={limit * 10}" if limit else "",
         path=place.names.directory,
         facts={"sealed": count},

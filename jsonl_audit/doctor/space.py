@@ -12,8 +12,9 @@ from jsonl_audit.doctor import shell
 from jsonl_audit.doctor.diagnosis import Remark
 from jsonl_audit.doctor.mounts import free_names
 from jsonl_audit.doctor.place import DEFAULT_SIZE, Place, is_whole_number
+from jsonl_audit.visible import human_size
 
-__all__ = ["pace", "sealed_at", "size_of", "space"]
+__all__ = ["pace", "sealed_at", "space"]
 
 LEAST = 16 * 2**20
 """Below so many free bytes nothing may be expected to work for long, whatever the size of a segment."""
@@ -33,7 +34,7 @@ def space(place: Place) -> Iterator[Remark]:
     said = [*_bytes(place, free, total), *_names(place, names), *_kept(place, total)]
     yield from said
     if not said:
-        words = f"{size_of(free)} of {size_of(total)} are free"
+        words = f"{human_size(free)} of {human_size(total)} are free"
         yield Remark("space", "space", "ok", words, facts={"free": free, "total": total})
 
 
@@ -46,7 +47,7 @@ def _bytes(place: Place, free: int, total: int) -> Iterator[Remark]:
     if free >= enough and (days is None or days >= 7):
         return
     urgent = free < least or (days is not None and days < 1)
-    until = f"; at the pace of its last segments, {size_of(round(daily))} a day, that is enough for {_long(days)}"
+    until = f"; at the pace of its last segments, {human_size(round(daily))} a day, that is enough for {_long(days)}"
     facts: dict[str, object] = {"free": free, "total": total}
     if days is not None:
         facts |= {"bytes_a_day": round(daily), "days": round(days, 2)}
@@ -54,9 +55,9 @@ def _bytes(place: Place, free: int, total: int) -> Iterator[Remark]:
         "space",
         "disk-nearly-full",
         "problem" if urgent else "warning",
-        f"{size_of(free)} of {size_of(total)} are free" + (until if days is not None else ""),
+        f"{human_size(free)} of {human_size(total)} are free" + (until if days is not None else ""),
         "On a full disk nothing can be appended: what happens to events then, on_error= says. A segment is at most "
-        f"{size_of(segment)} here.",
+        f"{human_size(segment)} here.",
         _room(place, enough - free),
         path=place.names.directory,
         facts=facts,
@@ -99,7 +100,7 @@ def _kept(place: Place, total: int) -> Iterator[Remark]:
         "space",
         "keeps-too-much",
         "warning",
-        f"the log keeps {keep} segments of {size_of(segment)}, and the disk has {size_of(total)}",
+        f"the log keeps {keep} segments of {human_size(segment)}, and the disk has {human_size(total)}",
         "The disk is full before the oldest is removed.",
         setting=f"backup_count={fits}",
         path=place.names.path,
@@ -126,18 +127,6 @@ def sealed_at(place: Place, path: str) -> datetime | None:
         return datetime.strptime(f"{stamp}", "%Y%m%dT%H%M%S%fZ").replace(tzinfo=timezone.utc)
     except ValueError:  # digits that are no time
         return None
-
-
-def size_of(size: int) -> str:
-    """Bytes as people say them.
-
-    >>> size_of(512), size_of(65536), size_of(5_000_000_000)
-    ('512 B', '64.0 KiB', '4.7 GiB')
-    """
-    if size < 1024:
-        return f"{size} B"
-    power = min((size.bit_length() - 1) // 10, 4)
-    return f"{size / 1024**power:,.1f} {'KMGT'[power - 1]}iB"
 
 
 def _long(days: float | None) -> str:
