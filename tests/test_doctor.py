@@ -173,6 +173,7 @@ def test_an_owner_who_may_not_make_files_in_the_folder_is_let(patient: Patient) 
     patient.mended("folder-not-writable")
 
 
+@pytest.mark.exhaustive
 @as_root
 def test_who_may_not_read_the_log_is_told_whose_it_is(patient: Patient) -> None:
     write(patient.path, 1)
@@ -302,6 +303,7 @@ def test_segments_that_are_full_in_seconds_are_to_be_larger(patient: Patient) ->
     assert int(remark.setting.partition("=")[2]) > 4096 * 60
 
 
+@pytest.mark.exhaustive
 def test_segments_that_last_for_months_are_told(patient: Patient) -> None:
     for path, day in zip(write(patient.path, 3, 3, 3, 3), (1, 9, 17), strict=True):
         path.rename(path.with_name(f"audit.202601{day:02d}T000000000000Z.jsonl"))
@@ -366,6 +368,7 @@ def diagnose_facts(patient: Patient, kind: str) -> dict[str, Any]:
 # -- what is missing, and what is left
 
 
+@pytest.mark.exhaustive
 def test_an_interrupted_sealing_is_ended_by_opening(patient: Patient) -> None:
     write(patient.path, 1, 0)
     patient.path.rename(patient.path.with_name("audit.jsonl.next"))
@@ -485,6 +488,7 @@ def test_a_segment_that_lies_there_packed_and_not_is_kept_once(patient: Patient)
     assert verify(patient.path).verdict == "intact"
 
 
+@pytest.mark.exhaustive
 def test_what_a_purge_left_is_removed_by_opening(patient: Patient) -> None:
     first, *_ = write(patient.path, 1, 1, 1)
     data = first.read_bytes()
@@ -496,6 +500,7 @@ def test_what_a_purge_left_is_removed_by_opening(patient: Patient) -> None:
     assert not first.exists()
 
 
+@pytest.mark.exhaustive
 def test_events_that_are_held_elsewhere_are_brought_in(
     patient: Patient, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -510,6 +515,7 @@ def test_events_that_are_held_elsewhere_are_brought_in(
     assert b"held.event" in patient.path.read_bytes()
 
 
+@pytest.mark.exhaustive
 def test_a_failed_sync_is_settled_by_opening(patient: Patient, calls: Calls) -> None:
     with AuditLog(patient.path) as log:
         log.append("a.b")
@@ -549,6 +555,7 @@ def test_the_folder_beside_the_log_belongs_to_its_owner(patient: Patient) -> Non
     patient.mended("aside-of-another")
 
 
+@pytest.mark.exhaustive
 def test_a_log_that_has_not_arrived_for_a_day_is_shipped(
     patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -574,6 +581,7 @@ def test_a_note_of_another_destination_or_log_goes(patient: Patient, tmp_path: P
     patient.mended("shipping-unreadable")
 
 
+@pytest.mark.exhaustive
 def test_segments_that_wait_for_a_destination_are_told(patient: Patient, tmp_path: Path) -> None:
     write(patient.path, 1)
     ship(patient.path, tmp_path / "copies")
@@ -601,7 +609,8 @@ NAMES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@pytest.mark.exhaustive
+@settings(max_examples=40)
 @example({"audit.jsonl.lock": ("pipe", 0o600)})  # asking whether it is held did not end
 @given(st.dictionaries(NAMES, st.tuples(PIECES, st.sampled_from([0o600, 0o666, 0])), max_size=8))
 def test_whatever_lies_there_is_looked_at_and_left(

@@ -21,6 +21,8 @@ from jsonl_audit.doctor.logrotate import Rule, rules
 
 __all__ = ["patient", "quiet_machine"]
 
+pytestmark = pytest.mark.exhaustive  # the machine is the same, whichever Python looks at it
+
 ANOTHER = {"clock-not-synchronised", "cleaned-up"}
 
 
