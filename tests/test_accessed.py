@@ -255,7 +255,7 @@ def test_reads_go_on_being_recorded_across_rotation_before_the_next_mark(disk: D
             setting.forget()
             tail(disk.path, 1)
             tail(disk.path, 2)
-            recorder.tell_counts(None)
+            recorder.flush()
     assert sum(each.get("times", 1) for each in _told(disk)) == 6
 
 
@@ -466,6 +466,35 @@ def test_a_command_turns_it_off_and_on(disk: Disk) -> None:
     assert len(_told(disk)) == 1
     changes = list(query_lines(disk.path, type="audit.settings"))
     assert len(changes) == 1
+
+
+def test_a_read_that_a_collection_ends_in_the_middle_of_a_record_is_recorded_behind_it(
+    disk: Disk, recorder: Recorder, calls: Calls
+) -> None:
+    for n, setting_of_log in enumerate(("beside", "log"), 3):
+        with disk.open(accessed=setting_of_log) as log:
+            log.append("test.event")
+            setting.forget()
+            held = [query(disk.path, limit=n + 10)]
+            next(held[0])
+
+            def collected(name: str, args: tuple[Any, ...], held: list[Any] = held) -> None:
+                if name == "write" and held:
+                    held.pop().close()
+
+            calls.before = collected
+            assert tail(disk.path, n)
+            assert not held
+            if setting_of_log == "log":
+                held.append(query(disk.path, limit=3))
+                next(held[0])
+                log.append("test.event")  # in the middle of a commit of the log's own
+            calls.heal()
+            assert not held
+    assert [filters for _, filters, _ in _short(disk)] == [{"n": 3}, {"limit": 13}, {"limit": 3}]
+    kinds = [record["details"]["filters"] for record in query(disk.path, type="audit.accessed")]
+    assert kinds == [{"n": 4}, {"limit": 14}]
+    assert verify(disk.path).ok
 
 
 # -- who

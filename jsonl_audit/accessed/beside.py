@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -42,33 +43,34 @@ class Beside:
         self._place = place
         self._names = Names.of(path_beside(place.names))
         self._appender: Appender | None = None
+        self._lock = threading.RLock()
 
     def append(self, details: dict[str, Any]) -> None:
         """Appends one record. Raises AuditError, OSError where that is impossible."""
         body = _body(details)
-        if self._appender is None or self._appender.closed:
-            self._open()
-        assert self._appender is not None
         try:
-            self._appender.append(body)
-        except (AuditError, OSError):  # its folder was taken away, say: once more from the start
+            self._opened().append(body)
+        except (AuditError, OSError):  # its folder was taken away, say, or it is closed: once more from the start
             self.close()
-            self._open()
-            self._appender.append(body)
+            self._opened().append(body)
         self._give()
 
-    def _open(self) -> None:
+    def _opened(self) -> Appender:
+        with self._lock:
+            if self._appender is None:
+                self._appender = self._open()
+            return self._appender
+
+    def _open(self) -> Appender:
         from jsonl_audit.writer.appender import Appender
         from jsonl_audit.writer.settings import Settings
 
         mode = self._place.mode | 0o600
         self._prepare()
-        self._appender = Appender(
-            self._names,
-            Settings(
-                max_bytes=_SEGMENT, fsync="never", lock_timeout=_WAIT, mode=mode, shared=True, backup_count=_SEGMENTS
-            ),
+        settings = Settings(
+            max_bytes=_SEGMENT, fsync="never", lock_timeout=_WAIT, mode=mode, shared=True, backup_count=_SEGMENTS
         )
+        return Appender(self._names, settings)
 
     def _prepare(self) -> None:
         """Makes the folder, which is the log's own: whoever else owned it would keep the log's writer out of it."""
@@ -98,10 +100,10 @@ class Beside:
 
     def close(self) -> None:
         """Syncs and closes it."""
-        if self._appender is not None:
+        appender, self._appender = self._appender, None
+        if appender is not None:
             with suppress(AuditError, OSError):  # what was appended is written; there is nobody to tell
-                self._appender.close()
-            self._appender = None
+                appender.close()
 
 
 def _body(details: dict[str, Any]) -> record.Body:

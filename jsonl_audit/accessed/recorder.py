@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from blake3 import blake3
@@ -53,6 +53,16 @@ class _Counted:
     records: int = 0
 
 
+class _Due(NamedTuple):
+    """What is to be appended."""
+
+    place: Place
+    operation: str
+    what: dict[str, Any]
+    tell: Tell
+    how_many: dict[str, Any]
+
+
 @dataclass(slots=True, eq=False)
 class _Going:
     """A read that is going on."""
@@ -74,6 +84,9 @@ class Recorder:
     beside: dict[str, Any] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     lock: Any = field(default_factory=threading.RLock)
+    """Held for looks at what stands here alone."""
+    busy: threading.local = field(default_factory=threading.local)
+    later: list[_Due] = field(default_factory=list)
     due: float = 0.0
     registered: bool = False
     at_exit: bool = False
@@ -86,58 +99,85 @@ class Recorder:
             atexit.register(self.close)
         self.going.add(going)
 
-    def record(self, place: Place, operation: str, what: dict[str, Any], count: int, tell: Tell) -> None:
+    def record(self, place: Place, operation: str, what: Mapping[str, Any], count: int, tell: Tell) -> None:
         """A read that is over."""
+        if self.ended:
+            return
         now = time.monotonic()
-        key = place.names.path, operation, orjson.dumps(what)
+        plain = _plain(what)
+        key = place.names.path, operation, orjson.dumps(plain)
         with self.lock:
-            if now >= self.due:
-                self.tell_counts(now)
+            due = self.over(now) if now >= self.due or len(self.counts) >= _MOST_KINDS else []
             known = self.counts.get(key)
             if known is not None:
                 known.times += 1
                 known.records += count
-                return
-            if len(self.counts) >= _MOST_KINDS:
-                self.tell_counts(None)
-            self.append(place, operation, what, tell, {"records": count})
-            until = now + TOGETHER
-            self.due = min(self.due, until) if self.counts else until
-            self.counts[key] = _Counted(place, operation, what, tell, until, _now())
+            else:
+                until = now + TOGETHER
+                self.due = min(self.due, until) if self.counts else until
+                self.counts[key] = _Counted(place, operation, plain, tell, until, _now())
+                due.append(_Due(place, operation, plain, tell, {"records": count}))
+        if due:
+            self.write(due)
 
-    def tell_counts(self, now: float | None) -> None:
-        """Records those reads whose minute is over, all of them where `now` is None."""
-        for key, counted in list(self.counts.items()):
-            if now is None or counted.until <= now:
-                del self.counts[key]
-                if counted.times:
-                    how_many = {"records": counted.records, "times": counted.times, "since": counted.since}
-                    self.append(counted.place, counted.operation, counted.what, counted.tell, how_many)
+    def over(self, now: float | None) -> list[_Due]:
+        """The counts that are to be told: of those whose minute is over, or of all, where there are too many."""
+        if now is None or len(self.counts) >= _MOST_KINDS:
+            told, self.counts = self.counts, {}
+        else:
+            told = {key: each for key, each in self.counts.items() if each.until <= now}
+            self.counts = {key: each for key, each in self.counts.items() if key not in told}
         self.due = min((each.until for each in self.counts.values()), default=0.0)
+        return [
+            _Due(
+                each.place, each.operation, each.what, each.tell,
+                {"records": each.records, "times": each.times, "since": each.since},
+            )
+            for each in told.values()
+            if each.times
+        ]  # fmt: skip
 
-    def append(
-        self, place: Place, operation: str, what: dict[str, Any], tell: Tell, how_many: dict[str, Any]
-    ) -> None:
+    def write(self, due: list[_Due]) -> None:
+        """Appends records, none of them from within another.
+
+        A collection may end a read at any moment, also in the middle of this: then whoever is at it goes on with it.
+        No lock of ours is held here, for an appender may wait for a thread in which a read is ended.
+        """
+        if getattr(self.busy, "on", False):
+            with self.lock:
+                self.later += due
+            return
+        self.busy.on = True
+        try:
+            while due:
+                for each in due:
+                    self.append(each)
+                with self.lock:
+                    due, self.later = self.later, []
+        finally:
+            self.busy.on = False
+
+    def append(self, due: _Due) -> None:
         """Appends one record, where the log wants it; says so where that is impossible."""
         from jsonl_audit.accessed.beside import Beside, into_log
 
-        if self.ended:
-            return
         if not self.registered:
             from jsonl_audit.writer import registry
 
             registry.add_first(self)
             self.registered = True
-        reader = this_reader()
-        details = {"log": place.log, "operation": operation, **reader, "filters": _clean(what), **how_many}
-        if place.setting == "log" and into_log(place, details):
-            return
-        path = place.names.path
+        place, path = due.place, due.place.names.path
         try:
-            beside = self.beside.pop(path, None) or Beside(place)
-            self.beside[path] = beside  # the one used last stands last
-            if len(self.beside) > _MOST_OPEN:
-                self.beside.pop(next(iter(self.beside))).close()
+            asked = {"log": place.log, "operation": due.operation}
+            details = {**asked, **this_reader(), "filters": _clean(due.what), **due.how_many}
+            if place.setting == "log" and into_log(place, details):
+                return
+            with self.lock:
+                beside = self.beside.pop(path, None) or Beside(place)
+                self.beside[path] = beside  # the one used last stands last
+                oldest = self.beside.pop(next(iter(self.beside))) if len(self.beside) > _MOST_OPEN else None
+            if oldest is not None:
+                oldest.close()
             beside.append(details)
         except (AuditError, OSError) as error:
             if path not in self.told:
@@ -145,23 +185,30 @@ class Recorder:
                 why = error.message if isinstance(error, AuditError) else error.strerror or str(error)
                 where = getattr(error, "path", None) or getattr(error, "filename", None) or path
                 message = f"reading {path} could not be recorded ({where}: {why}); it was read all the same"
-                tell(Notice("not-recorded", message, path))
+                due.tell(Notice("not-recorded", message, path))
+
+    def flush(self) -> None:
+        """Tells all that was counted."""
+        with self.lock:
+            due = self.over(None)
+        self.write(due)
 
     def close(self) -> None:
         """The process ends: what is still to be told is told."""
+        for going in list(self.going):
+            self.going.discard(going)
+            _over(going)
+        self.flush()
+        self.ended = True
         with self.lock:
-            for going in list(self.going):
-                self.going.discard(going)
-                _over(going)
-            self.tell_counts(None)
-            for beside in self.beside.values():
-                beside.close()
-            self.beside.clear()
-            self.ended = True
+            opened, self.beside = self.beside, {}
+        for beside in opened.values():
+            beside.close()
 
     def after_fork(self) -> bool:
         """In a child: what the parent has read, the parent tells."""
-        self.lock = threading.RLock()
+        self.lock, self.busy = threading.RLock(), threading.local()
+        self.later.clear()
         self.counts.clear()
         self.going.clear()
         self.told.clear()
@@ -180,7 +227,7 @@ def record(path: str | os.PathLike[str], operation: str, what: Mapping[str, Any]
     """
     place = place_of(path)
     if place is not None:
-        _recorder.record(place, operation, _plain(what), count, tell)
+        _recorder.record(place, operation, what, count, tell)
 
 
 def counted(
@@ -224,7 +271,7 @@ def _over(going: _Going, *, begun: bool = False) -> None:
     """Records a read that is over, or one that has only begun. What is not here as it begins may be here by now."""
     place = going.place or place_of(going.path)
     if place is not None:
-        what = _plain({**going.what, "begun": True} if begun else going.what)
+        what = {**going.what, "begun": True} if begun else going.what
         _recorder.record(place, going.operation, what, going.records, going.tell)
 
 
