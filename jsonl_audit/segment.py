@@ -38,7 +38,7 @@ HEADER_LIMIT = record.HARD_LIMIT
 
 _STAMP = r"[0-9]{8}T[0-9]{12}Z"
 _COMPRESSED = r"(?:\.gz|\.zst)?"
-_SEALED_ANY = re.compile(rf"(.+)\.{_STAMP}((?!\.gz$|\.zst$)\.[^.]+)?{_COMPRESSED}")
+_SEALED_ANY = re.compile(rf"(.+)\.{_STAMP}((?!\.gz\Z|\.zst\Z)\.[^.]+)?{_COMPRESSED}", re.DOTALL)
 _LOG_ID = record.UUID
 _MOST = 2**62  # a file is no longer than that, and a log has no more records
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))

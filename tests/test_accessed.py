@@ -20,7 +20,20 @@ from commandline import COMMAND
 from disk import Calls, Disk
 
 import jsonl_audit
-from jsonl_audit import AsyncAuditLog, ReadWarning, aio, extract, follow, get, query, tail, verify, views
+from jsonl_audit import (
+    AsyncAuditLog,
+    ReadWarning,
+    aio,
+    compare,
+    examine,
+    extract,
+    follow,
+    get,
+    query,
+    tail,
+    verify,
+    views,
+)
 from jsonl_audit.accessed import origin, setting
 from jsonl_audit.accessed.recorder import TOGETHER, Recorder
 from jsonl_audit.process import user_name
@@ -80,6 +93,8 @@ def test_every_way_of_reading_is_recorded(disk: Disk, recorder: Recorder, tmp_pa
         assert len(list(log.query(limit=1))) == 1
         assert log.verify(full=True).ok
         assert extract(path, tmp_path / "slice", since=4, exact=True).last_seq == 6
+        assert compare(path, disk.sealed()).relation == "lacking"
+        assert examine(path).verdict == "intact"
         assert list(views.tool_events(path)) == []
     assert _short(disk)[:10] == [
         ("tail", {"n": 2}, 2),
@@ -94,7 +109,11 @@ def test_every_way_of_reading_is_recorded(disk: Disk, recorder: Recorder, tmp_pa
         ("verify", {"full": True, "verdict": "intact"}, 6),
     ]
     assert _short(disk)[10] == ("extract", {"since": 4, "exact": True, "out": str(tmp_path / "slice")}, 3)
-    assert _short(disk)[11][0] == "query"
+    assert _short(disk)[11:13] == [
+        ("diff", {"relation": "lacking"}, 6),
+        ("verify", {"full": False, "verdict": "intact", "report": True}, 6),
+    ]
+    assert _short(disk)[13][0] == "query"
 
 
 def test_reading_by_asyncio_is_recorded(disk: Disk, recorder: Recorder) -> None:
@@ -441,13 +460,14 @@ def test_the_public_ways_of_reading_can_be_sent_to_another_process() -> None:
 
 @pytest.mark.exhaustive
 def test_the_commands_record_their_reads(disk: Disk) -> None:
-    disk.make(3)
+    with disk.make(3).open() as log:
+        stored = log.attach(b"content")["artifact"]
     for args in (["tail", "-n", "2"], ["query", "--type", "test.*", "--count"], ["get", "2"], ["verify", "-q"],
-                 ["extract", "--to", "2", "slice"], ["artifact"]):  # fmt: skip
+                 ["extract", "--to", "2", "slice"], ["artifact", stored]):  # fmt: skip
         subprocess.run([*COMMAND, *args], cwd=disk.folder, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     told = _short(disk)
     assert [(operation, count) for operation, _, count in told] == [
-        ("tail", 2), ("query", 3), ("get", 1), ("verify", 4), ("extract", 2),
+        ("tail", 2), ("query", 3), ("get", 1), ("verify", 4), ("extract", 2), ("artifact", 1),
     ]  # fmt: skip
     assert "__main__.py" in {each["from"]["program"] for each in _told(disk)}
 

@@ -42,6 +42,7 @@ def command(words: tuple[str, ...], output: str | None, as_json: bool) -> int:
 
     What is read is hashed on the way. If it is not what was stored, the exit status is 4, and of a FILE nothing stays.
     """
+    from jsonl_audit import accessed
     from jsonl_audit.artifacts import Store
     from jsonl_audit.segment import Names
 
@@ -61,7 +62,9 @@ def command(words: tuple[str, ...], output: str | None, as_json: bool) -> int:
     own = _one_of(path, store, which)
     if own is None:
         return 1
-    return _show(store, own) if output is None else _save(store, own, output)
+    status = _show(store, own) if output is None else _save(store, own, output)
+    accessed.record(path, "artifact", {"which": own}, 1, lambda notice: say(str(notice)))
+    return status
 
 
 def _one_of(path: str, store: Store, which: str) -> str | None:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from jsonl_audit import record
+from jsonl_audit import accessed, record
 from jsonl_audit.comparison.lines import Spot, begin_of, common_at, differences, place, spot_of
 from jsonl_audit.comparison.outcome import Common, Comparison, Parting
 from jsonl_audit.comparison.sides import Given, Held, Stretch, held, without
 from jsonl_audit.errors import AuditError, LogError, StorageError
+from jsonl_audit.reader.notices import warn
 from jsonl_audit.verifier.digest import WINDOW, alike
 from jsonl_audit.verifier.files import Vanished
 from jsonl_audit.verifier.work import Work
@@ -56,13 +57,18 @@ def compare(
                 one = stack.enter_context(Work(full=False, progress=progress, workers=workers))
                 other = stack.enter_context(Work(full=False, progress=progress, workers=workers))
                 left, right = stack.enter_context(held(a, one)), stack.enter_context(held(b, other))
-                return _compared(left, right)
+                found = _compared(left, right)
         except Vanished:
             continue
         except OSError as error:
             if isinstance(error, AuditError) or error.filename is None:  # not of a file: the caller's own
                 raise
             raise StorageError.of(error, "cannot be read", os.fsdecode(error.filename)) from error
+        for given, own in ((a, left), (b, right)):
+            if own.manifest is None and isinstance(given, (str, os.PathLike)):
+                count = sum(last - first + 1 for first, last in own.here)
+                accessed.record(given, "diff", {"relation": found.relation}, count, warn)
+        return found
     raise StorageError("files kept being renamed or removed while they were read; try again")
 
 

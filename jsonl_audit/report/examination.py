@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonl_audit
-from jsonl_audit import instants
+from jsonl_audit import accessed, instants
 from jsonl_audit.errors import AuditError, NewerFormatError, NotALogError
+from jsonl_audit.reader.notices import warn
 from jsonl_audit.report import custody, words
 from jsonl_audit.report.exhibits import Exhibit, exhibits
 from jsonl_audit.report.facts import Examined, folder_of, look_at
@@ -176,10 +177,14 @@ def examine(
         )  # fmt: skip
 
     try:
-        return verified(paths, take, progress=progress, **options)
+        made_of = verified(paths, take, progress=progress, **options)
     except (NotALogError, NewerFormatError) as error:
         with collect(paths) as collected:
             return take(collected, None, error)
+    if isinstance(paths, (str, os.PathLike)) and made_of.report is not None:
+        what = {"full": made_of.report.full, "verdict": made_of.report.verdict, "report": True}
+        accessed.record(paths, "verify", what, made_of.report.records, warn)
+    return made_of
 
 
 def _shown(paths: _Path | Sequence[_Path]) -> str:
