@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from logs import OTHER, Log
 
-from jsonl_audit import LockedError, collect, verify
+from jsonl_audit import LockedError, collect, record, verify
 from jsonl_audit.receive import Collector
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ def test_a_shuffled_and_doubled_stream_of_20_segments_gives_files_equal_byte_for
     assert collected.verdict == "intact"
     assert collected.doubles == collected.records == len(lines) // 2
     assert received(collected) == files_in(source.directory)
-    assert not any((tmp_path / "received" / ".collect" / "parts").iterdir())
     assert not any((tmp_path / "received" / ".collect" / "waiting").iterdir())
 
 
@@ -130,3 +129,43 @@ def test_two_collectors_of_one_directory(tmp_path: Path) -> None:
     with Collector(tmp_path / "received"), pytest.raises(LockedError, match="collects into this directory"):
         Collector(tmp_path / "received")
     Collector(tmp_path / "received").close()
+
+
+def resealed(line: bytes, *, prev: bytes = b"") -> bytes:
+    """A line that was changed, with the hash that is right for it then."""
+    text = line[:-76] if not prev else line[:-141] + prev + b'"'
+    return text + b',"hash":"%b"}\n' % record.hash_of(text + line[-76:]).encode()
+
+
+@pytest.mark.parametrize("length", [1, 2])
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_histories_the_one_is_kept_that_the_next_header_vouches_for(
+    source: Log, tmp_path: Path, first: bool, length: int
+) -> None:
+    lines = lines_of(source)
+    at = next(number for number, line in enumerate(lines) if b"test.event" in line and number > 8)
+    forged = [resealed(lines[at].replace(b"test.event", b"best.event"))]
+    if length == 2:
+        forged.append(resealed(lines[at + 1], prev=forged[0][-67:-3]))
+    assert all(record.own_hash_right(line) for line in forged)
+    stream = lines[:at] + (forged + lines[at : at + 2] if first else lines[at : at + 2] + forged) + lines[at + 2 :]
+    collected = collect(stream, tmp_path / "received")
+    assert (collected.verdict, collected.waiting) == ("forked", 0)
+    assert received(collected) == files_in(source.directory)
+    assert b"best.event" in Path(collected.aside).read_bytes()
+
+
+def test_what_the_source_lost_or_rolled_back_is_no_part_of_the_log_and_named(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    log = Log(tmp_path / "source").fill(5)
+    lost = lines_of(log)[-2:]
+    log.active.write_bytes(log.active.read_bytes()[: -sum(map(len, lost))])
+    log.seq, log._size = log.seq - 2, log.active.stat().st_size
+    log.head = lines_of(log)[-1][-67:-3].decode()
+    log.seal().fill(2)
+    lines = lines_of(log)
+    for name, stream in {"live": [*lines[:4], *lost, *lines[4:]], "late": [*lines, *lost]}.items():
+        collected = collect(stream, tmp_path / name)
+        assert received(collected) == files_in(log.directory)
+        assert lost[0].decode()[:-1] in Path(collected.aside).read_text().replace('\\"', '"').replace("\\\\", "\\")
+        assert (collected.waiting, collected.verdict) == (0, "forked")  # a log that was rolled back looks the same

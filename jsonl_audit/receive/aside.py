@@ -123,4 +123,5 @@ class Aside:
                 storage.sync(fd)
             finally:
                 storage.let_go(fd)
+            storage.sync_directory(os.path.dirname(self.path))
             self._unsynced = False

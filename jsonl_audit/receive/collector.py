@@ -7,19 +7,22 @@ the length and the digest of a segment decides when that is whole.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from jsonl_audit import mark, record, storage
-from jsonl_audit.errors import LockedError, NewerFormatError, StorageError
+from jsonl_audit import record, storage
+from jsonl_audit.errors import NewerFormatError, StorageError
 from jsonl_audit.lines import Lines
 from jsonl_audit.receive.arriving import Arrived, Opener
 from jsonl_audit.receive.aside import Aside
 from jsonl_audit.receive.ends import settle
+from jsonl_audit.receive.gaps import spelled
 from jsonl_audit.receive.gathered import Gathered
 from jsonl_audit.receive.ordinary import TOGETHER, going_on
+from jsonl_audit.receive.place import Place
 from jsonl_audit.receive.strand import Strand
 from jsonl_audit.receive.told import StreamFinding, Telling
 from jsonl_audit.receive.waiting import Waiting
@@ -28,9 +31,11 @@ from jsonl_audit.segment import Header, parse_header
 
 __all__ = ["Collector"]
 
-STATE = ".collect"
-"""The directory, in the one that is collected into, of what is not part of a log."""
+FORK = ("fork", "came twice, with different bytes: two histories of one log")
+VOIDED = ("voided", "taken again: a crash left a batch unfinished, or lost what was not synced")
 _RECENT = 8192
+_FORKS = 16
+"""Records that were told twice, differently, that are remembered for one segment."""
 _SYNC = 1.0
 
 
@@ -52,66 +57,44 @@ class Collector:
         field: str | None = None,
         tell: Callable[[StreamFinding], None] | None = None,
     ) -> None:
-        self.directory = os.path.realpath(os.path.expanduser(os.fsdecode(directory)))
+        self._place = Place(directory)
+        self.directory = self._place.directory
         self.told = Telling(tell)
-        self.records = self.doubles = self.bytes = 0
-        self.input_lines = 0
+        self.records = self.doubles = self.input_lines = 0
         self.logs: dict[str, Gathered] = {}
         self.tips: dict[bytes, Strand] = {}
-        self._state = os.path.join(self.directory, STATE)
-        self.parts = os.path.join(self._state, "parts")
         self._lines = Lines()
         self._opener = Opener(field)
         self._recent: dict[bytes, None] = {}
         self._before: dict[bytes, None] = {}
         self._written = Written()
+        self._dead: dict[bytes, None] = {}
         self._hot: Strand | None = None
         self._dirty: set[Strand] = set()
-        self._synced = time.monotonic()
-        self._lock = -1
+        self._due = 0.0
         try:
-            self._open()
+            self._resume()
         except OSError as error:
-            self._unlock()
+            self._place.leave()
             raise StorageError.of(error, "cannot be collected into", self.directory) from error
         except BaseException:
-            self._unlock()
+            self._place.leave()
             raise
 
-    # -- opening
-
-    def _open(self) -> None:
-        storage.make_directory(self.parts)
-        self._lock = storage.open_lock(os.path.join(self._state, "lock"))
-        if not storage.lock(self._lock):
-            holder = mark.read_holder(os.path.join(self._state, "lock"))
-            who = f"process {holder.get('pid')} on {holder.get('host')}" if holder else "another process"
-            raise LockedError(
-                f"{who} collects into this directory; end it, or collect into another one",
-                path=self.directory, holder=holder,
-            )  # fmt: skip
-        mark.write_holder(self._lock)
-        self.aside = Aside(self._state)
-        parts: dict[str, list[str]] = {}
-        for name in storage.list_directory(self.parts):
-            log = name.partition(".")[0]
-            path = os.path.join(self.parts, name)
-            if name.endswith(".new"):
-                storage.unlink(path)
-            elif record.UUID.fullmatch(log):
-                parts.setdefault(log, []).append(path)
-        here = {name for name in storage.list_directory(self.directory) if record.UUID.fullmatch(name)}
-        for log in sorted(here | set(parts)):
-            gathered = self.logs[log] = Gathered(self.directory, self.parts, log)
-            for strand in gathered.resume(parts.get(log, [])):
+    def _resume(self) -> None:
+        """Goes on from what lies there."""
+        self.aside = Aside(self._place.state)
+        for log in self._place.logs():
+            gathered = self.logs[log] = Gathered(self.directory, log)
+            for strand in gathered.resume():
                 if strand.tip:
                     self.tips[strand.tip] = strand
-        self.waiting = Waiting(os.path.join(self._state, "waiting"), self._sync_strands)
-        for line in self.waiting.lines():
-            if self._is_written(record.seq_of(line), line):
-                self.waiting.drop(record.seq_of(line), line)
+        self.waiting = Waiting(os.path.join(self._place.state, "waiting"), self._sync_strands)
         for strand in list(self.tips.values()):
             self._go_on(strand)
+        for line in self.waiting.lines():  # written before, when a crash kept them from being taken out here
+            if self.is_written(record.seq_of(line), line):
+                self.waiting.drop(record.seq_of(line), line)
 
     # -- what arrives
 
@@ -124,7 +107,7 @@ class Collector:
 
     def take(self, lines: list[bytes], *, ended: bool = True) -> None:
         """Lines, each with its LF; `ended` says that those LF came with them."""
-        try:
+        with self._refusals():
             for at in range(0, len(lines), TOGETHER):
                 some = lines[at : at + TOGETHER]
                 if not self._ordinary(some):
@@ -132,7 +115,13 @@ class Collector:
                         self.input_lines += 1
                         for arrived in self._opener.look(line, ended=ended):
                             self._one(arrived)
-            self.flush()
+            self._flush()
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """What the system refuses, as an error of this package."""
+        try:
+            yield
         except OSError as error:
             raise StorageError.of(error, "cannot be written to", self.directory) from error
 
@@ -181,7 +170,10 @@ class Collector:
             self._go_on(strand)
             return
         seq = record.seq_of(line)
-        if self._is_written(seq, line):
+        if line[-141:-77] in self._dead:
+            self._dead[own] = None
+            self.aside.keep(line, "voided", "what it goes on from is no part of the log", self.input_lines)
+        elif self.is_written(seq, line):
             self.doubles += 1
         elif not self.waiting.add(seq, line):
             self._put_aside(Arrived(line, "unattached", f"too many records wait around seq {seq}"))
@@ -197,7 +189,7 @@ class Collector:
             return False
         log = self.logs.get(header.log)
         if log is None:
-            log = self.logs[header.log] = Gathered(self.directory, self.parts, header.log)
+            log = self.logs[header.log] = Gathered(self.directory, header.log)
         known = log.knows(header.segment)
         if known is not None:
             if known == header.hash.encode():
@@ -219,6 +211,8 @@ class Collector:
         self._append(strand, line)
         before = log.strands.get(header.segment - 1)
         if before is not None:
+            strand.sync()  # without this header nobody would know of the other segment whether it is whole
+            log.sync_names()
             self._settle(before)
         if header.segment == log.newest:
             log.promote(strand)
@@ -255,16 +249,15 @@ class Collector:
     def _settle(self, strand: Strand) -> None:
         settle(self, strand)
 
-    def _is_written(self, seq: int, line: bytes) -> bool:
-        """Whether this very record is in a file already. One that stands in another's place is told."""
+    def is_written(self, seq: int, line: bytes) -> bool:
+        """Whether this very record is in a file already, or no place is left for it. The latter is told."""
         own, prev = line[-67:-3], line[-141:-77]
         for log in self.logs.values():
             if any(own in self._hashes(log, one, seq) for one in log.homes_of(seq)):
                 return True
             number, before = log.segment_of(seq), log.segment_of(seq - 1)
             if number is not None and before is not None and prev in self._hashes(log, before, seq - 1):
-                self._parted(log, number, seq, line)
-                return True
+                return self._parted(log, number, seq, line)
         return False
 
     def _hashes(self, log: Gathered, number: int, seq: int) -> list[bytes]:
@@ -279,20 +272,45 @@ class Collector:
         except FileNotFoundError:  # taken away since: then nothing is known of it
             return []
 
-    def _parted(self, log: Gathered, number: int, seq: int, line: bytes) -> None:
-        """A record that goes on from one that another record goes on from already."""
+    def _parted(self, log: Gathered, number: int, seq: int, line: bytes) -> bool:
+        """A record that goes on from one that another record goes on from already. False where it may be right yet."""
         batch = record.batch_of(line)
         if (batch is not None and batch[0] < batch[1]) or log.torn_behind(seq - 1):
-            what = f"seq {seq} was taken again: a crash left a batch unfinished, or lost what was not synced"
-            kind = "voided"
-        else:
-            what = f"seq {seq} came twice, with different bytes: two histories of one log"
-            kind = "fork"
-        if self.aside.keep(line, kind, what, self.input_lines):
+            self.bury(log, number, [line], VOIDED)
+            return True
+        strand = log.strands.get(number)
+        if strand is None or strand.sealed or number != log.segment_of(seq - 1):
+            self.bury(log, number, [line], FORK)
+            return True
+        if len(strand.forks) < _FORKS:
+            strand.forks.append((seq, line[-141:-77]))
+        self._keep(log, number, [line], FORK)
+        return False
+
+    def bury(self, log: Gathered, number: int, lines: list[bytes], why: tuple[str, str]) -> None:
+        """Puts records aside that are no part of the log, with what goes on from them."""
+        while (more := self.waiting.take(record.seq_of(lines[-1]) + 1, lines[-1][-67:-3])) is not None:
+            lines.append(more)
+        self._keep(log, number, lines, why)
+        self._dead.update(dict.fromkeys(line[-67:-3] for line in lines))
+        while len(self._dead) > _RECENT:
+            del self._dead[next(iter(self._dead))]
+
+    def _keep(self, log: Gathered, number: int, lines: list[bytes], why: tuple[str, str]) -> None:
+        kind, words = why
+        first, last = record.seq_of(lines[0]), record.seq_of(lines[-1])
+        kept = [self.aside.keep(line, kind, words, None) for line in lines]
+        if any(kept):
             self.told.say(
-                kind, what, log=log.log, segment=number, first_seq=seq, line=self.input_lines,
-                actual=line[-67:-3].decode(),
+                kind, f"{spelled(first, last)} {words}", log=log.log, segment=number, first_seq=first, last_seq=last,
+                line=self.input_lines or None, actual=lines[0][-67:-3].decode(),
             )  # fmt: skip
+
+    def forget(self, strand: Strand) -> None:
+        """Nothing is known any more of how a segment's file looked."""
+        self._written.forget(strand.log, strand.number)
+        if self._hot is strand:
+            self._hot = None
 
     def _put_aside(self, arrived: Arrived) -> None:
         if self.aside.keep(arrived.line, arrived.kind, arrived.message, self.input_lines):
@@ -303,23 +321,36 @@ class Collector:
 
     # -- on the disk
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Hands to the system what was taken, and once a second has it synced."""
         for strand in self._dirty:
             strand.flush()
         self._dirty = {strand for strand in self._dirty if strand.unsynced}
         self.waiting.flush()
         self.aside.flush()
-        if time.monotonic() - self._synced >= _SYNC:
-            self.sync()
+        if time.monotonic() >= self._due:
+            began = time.monotonic()
+            self._mend()
+            self._sync()
+            self._due = began + max(_SYNC, 10 * (time.monotonic() - began))
 
     def sync(self) -> None:
-        """Returns when all that was taken is on the disk."""
+        """Returns when all that was taken is on the disk. Raises StorageError."""
+        with self._refusals():
+            self._flush()
+            self._sync()
+
+    def _sync(self) -> None:
         self._sync_strands()
         self.waiting.clean()
         self.waiting.sync()
         self.aside.sync()
-        self._synced = time.monotonic()
+
+    def _mend(self) -> None:
+        """Looks again at segments of which two histories came: what is missing of the right one may have come since."""
+        for log in self.logs.values():
+            for strand in [strand for strand in log.strands.values() if strand.forks]:
+                self._settle(strand)
 
     def _sync_strands(self) -> None:
         for strand in self._dirty:
@@ -334,25 +365,21 @@ class Collector:
         if rest:
             self._lines = Lines()
             self.take([rest + b"\n"], ended=False)
-        for arrived in self._opener.leave():
-            self._one(arrived)
-        self.flush()
+        with self._refusals():
+            for arrived in self._opener.leave():
+                self._one(arrived)
+            self._mend()
+            self._flush()
 
     def close(self) -> None:
         """Syncs what was taken, and gives the directory back. May be called twice."""
-        if self._lock < 0:
+        if not self._place.mine:
             return
         try:
-            self.flush()
             self.sync()
-            self.waiting.close()
         finally:
-            self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock >= 0:
-            fd, self._lock = self._lock, -1
-            storage.let_go(fd)
+            self.waiting.close()
+            self._place.leave()
 
     def __enter__(self) -> Collector:
         return self
@@ -363,4 +390,5 @@ class Collector:
         if kind is None:
             self.close()
         else:
-            self._unlock()
+            self.waiting.close()
+            self._place.leave()

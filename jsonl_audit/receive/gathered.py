@@ -4,10 +4,11 @@
 
     DIR/<log uuid>/audit.jsonl                          the newest segment that has begun to arrive
     DIR/<log uuid>/audit.20261121T101112123456Z.jsonl   a whole one, under the name that it has at the source
-    DIR/.collect/parts/<log uuid>.7                     one that is not whole, though a later one has begun
+    DIR/<log uuid>/.7.part                              one that is not whole, though a later one has begun
 
-So what lies in the folder is a log that is whole as far as it goes: a segment comes there when its bytes are what the
-header of the next one says.
+So the names of a log are those of files that are whole as far as they go: a segment gets its name when its bytes are
+what the header of the next one says. Names change one at a time, and a name is on the disk before the next one changes
+where both lead to the same file.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = ["UNTOLD", "Gathered", "Whole"]
 UNTOLD = "audit.jsonl"
 """The name of a log of which no header has told it yet: the first segment does not know it."""
 _BACK = 16
+_PART = re.compile(r"\.[0-9]+\.part")
 _SEALED = re.compile(r"(?P<stem>.+)\.(?P<stamp>[0-9]{8}T[0-9]{12}Z)(?P<extension>\.[^.]+)?")
 
 
@@ -52,10 +54,9 @@ class Gathered:
     Raises OSError, and LogError where something else lies there.
     """
 
-    def __init__(self, directory: str, parts: str, log: str) -> None:
+    def __init__(self, directory: str, log: str) -> None:
         self.log = log
         self.folder = os.path.join(directory, log)
-        self.parts = parts
         self.strands: dict[int, Strand] = {}
         self.whole: dict[int, Whole] = {}
         self.said: dict[int, Previous] = {}
@@ -65,51 +66,56 @@ class Gathered:
         """The last seq that was purged at the source."""
         self.told = False
         """Whether its name is known."""
-        self.touched: set[str] = set()
-        """Directories in which names have changed since the last sync."""
+        self._touched = False  # whether names have changed since the last sync
         self._starts: list[tuple[int, int]] = []
         storage.make_directory(self.folder)
         self.names = Names.of(os.path.join(self.folder, UNTOLD))
 
     # -- from what lies there
 
-    def resume(self, parts: list[str]) -> list[Strand]:
-        """Finds what was gathered before; `parts` are its files that are not whole. Returns what goes on."""
-        headers: list[tuple[Header, str]] = []
-        for name in sorted(storage.list_directory(self.folder)):
+    def resume(self) -> list[Strand]:
+        """Finds what was gathered before. Returns what goes on."""
+        later: list[tuple[Header, str]] = []
+        # The newest first: what a header says of the segment before it is known then when that is come to.
+        for name in sorted(storage.list_directory(self.folder), reverse=True):
             path = os.path.join(self.folder, name)
-            if name.endswith((".lock", ".next", ".d", ".new")) or not storage.is_file(path):
+            if name.endswith(".new"):  # a copy that was interrupted
+                storage.unlink(path)
+                continue
+            if name.endswith((".lock", ".next", ".d")) or not storage.is_file(path):
                 continue
             header = _header(path)
+            if _PART.fullmatch(name) and header is None:  # it was being begun
+                storage.unlink(path)
+                continue
             if header is None or header.log != self.log:
                 raise WrongLogError(
                     f"this file is no segment of the log {self.log} that is collected here; move it away", path=path
                 )
-            headers.append((header, path))
-            sealed = _SEALED.fullmatch(name.removesuffix(".gz").removesuffix(".zst"))
-            if sealed is None:
-                self._name(name)
-            elif not self.told:
-                self._name(sealed["stem"] + (sealed["extension"] or ""))
-        for path in parts:
-            header = _header(path)
-            if header is not None and header.log == self.log:
-                headers.append((header, path))
-            elif storage.size(path) == 0 or header is None:
-                storage.unlink(path)  # it was being begun
-        for header, _ in headers:
+            self._named(name)
             self.hear(header)
-        for header, path in headers:
-            inside = os.path.dirname(path) == self.folder
-            if inside and is_sealed_name(os.path.basename(path)):
+            if is_sealed_name(name) and header.segment in self.said:
                 self._found_whole(header, path)
-            elif header.segment not in self.whole and header.segment not in self.strands:
+            else:
+                later.append((header, path))
+        for header, path in later:
+            if is_sealed_name(os.path.basename(path)):
+                self._found_whole(header, path)
+            elif self.knows(header.segment) is None:
                 strand = Strand(path, header)
                 strand.resume()
                 self.add(strand)
         if self.newest in self.strands:
             self.promote(self.strands[self.newest])
         return list(self.strands.values())
+
+    def _named(self, name: str) -> None:
+        """Learns the name of the log from that of one of its files, the one that bears it if there is one."""
+        sealed = _SEALED.fullmatch(name.removesuffix(".gz").removesuffix(".zst"))
+        if sealed is not None and not self.told:
+            self._name(sealed["stem"] + (sealed["extension"] or ""))
+        elif sealed is None and name != UNTOLD and not _PART.fullmatch(name):
+            self._name(name)
 
     def _found_whole(self, header: Header, path: str) -> None:
         said = self.said.get(header.segment)
@@ -225,7 +231,8 @@ class Gathered:
 
     def begin(self, header: Header) -> Strand:
         """A segment whose header has come. Its file is begun where unfinished ones lie."""
-        strand = Strand(os.path.join(self.parts, f"{self.log}.{header.segment}"), header)
+        strand = Strand(self._part(header.segment), header)
+        self._touched = True
         self.add(strand)
         return strand
 
@@ -239,10 +246,10 @@ class Gathered:
         """Gives the newest segment the log's own name. One before it that is not whole goes to the unfinished ones."""
         if strand.path == self.names.path:
             return
-        strand.flush()
         for other in self.strands.values():
             if other.path == self.names.path:
-                self._move(other, os.path.join(self.parts, f"{self.log}.{other.number}"))
+                self._move(other, self._part(other.number))
+        self.sync_names()  # else a power cut could keep the second change of that name and not the first
         self._move(strand, self.names.path)
 
     def seal(self, strand: Strand) -> None:
@@ -258,7 +265,6 @@ class Gathered:
                 "is no name of a sealed segment, or there is a file with that name. Look at what lies there",
                 path=self.folder,
             )  # fmt: skip
-        strand.sync()
         self._move(strand, os.path.join(self.folder, name))
         strand.sealed = True
 
@@ -275,14 +281,17 @@ class Gathered:
 
     def sync_names(self) -> None:
         """Returns when the names of the files are on the disk."""
-        for directory in self.touched:
-            storage.sync_directory(directory)
-        self.touched.clear()
+        if self._touched:
+            storage.sync_directory(self.folder)
+            self._touched = False
+
+    def _part(self, number: int) -> str:
+        return os.path.join(self.folder, f".{number}.part")
 
     def _move(self, strand: Strand, path: str) -> None:
+        strand.sync()  # a name never leads to less than it did
         storage.rename(strand.path, path)
-        self.touched |= {os.path.dirname(strand.path), os.path.dirname(path)}
-        strand.path = path
+        strand.path, self._touched = path, True
 
     def _name(self, name: str) -> None:
         """Takes the name of the log. What a stranger's header says can be anything; what is no name is passed over."""
@@ -300,7 +309,6 @@ class Gathered:
         self._name(name)
         for strand in self.strands.values():
             if strand.path == before != self.names.path:
-                strand.flush()
                 self._move(strand, self.names.path)
 
 

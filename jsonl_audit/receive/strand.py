@@ -21,8 +21,8 @@ class Strand:
     """
 
     __slots__ = (
-        "end", "first_prev", "first_seq", "head_hash", "last_seq", "log", "number", "path", "pending", "piece",
-        "said", "sealed", "tip", "ts", "unsynced", "waits",
+        "altered", "end", "first_prev", "first_seq", "forks", "head_hash", "last_seq", "log", "number", "path",
+        "pending", "piece", "said", "sealed", "tip", "ts", "unsynced",
     )  # fmt: skip
 
     def __init__(self, path: str, header: Header) -> None:
@@ -44,8 +44,10 @@ class Strand:
         """What the header of the next segment says of this one."""
         self.sealed = False
         """All its records are here and only its torn end is not, or not wholly."""
-        self.waits = 0.0
-        """Since when it cannot go on, by the clock of the process; 0 if it can."""
+        self.forks: list[tuple[int, bytes]] = []
+        """Seq and prev of records that wait, in whose place another one is written."""
+        self.altered = False
+        """Whether it was told that its bytes are not what the next header says."""
         self.unsynced = False
 
     def append(self, data: bytes, tip: bytes, last_seq: int, ts: str) -> None:

@@ -77,6 +77,7 @@ class Waiting:
         self._hot: OrderedDict[int, _Index] = OrderedDict()
         self._dirty: set[int] = set()
         self._empty: set[int] = set()
+        self._unsynced: set[int] = set()
         self.doubles = 0
         """Doubles found among what waits."""
         storage.make_directory(directory)
@@ -238,18 +239,19 @@ class Waiting:
 
     def sync(self) -> None:
         """Returns when all that waits is on the disk."""
-        for number in list(self._files):
+        for number in self._unsynced & self._files.keys():
             if self._files[number].size:
                 fd = storage.open_append(self._path(number), create=True)
                 try:
                     storage.sync(fd)
                 finally:
                     storage.let_go(fd)
-        storage.sync_directory(self._directory)
+        if self._unsynced:
+            storage.sync_directory(self._directory)
+            self._unsynced.clear()
 
     def close(self) -> None:
-        """Writes what is not written, and gives files back."""
-        self.flush()
+        """Gives files back."""
         for index in self._hot.values():
             index.let_go()
         self._hot.clear()
@@ -263,6 +265,7 @@ class Waiting:
             return
         fd = storage.open_append(self._path(number), create=True)
         try:
+            self._unsynced.add(number)
             storage.write(fd, b"".join(file.pending))
             file.pending.clear()
         finally:
