@@ -6,6 +6,7 @@ import errno
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,32 +40,23 @@ def _write(count: int, *, rotate: bool = False) -> None:
             log.append_many([{"type": "t"}, {"type": "t"}])
 
 
-def _fresh() -> None:
-    _write(2, rotate=True)
-    _write(2, rotate=True)
-    ship(LOG, THERE)
-
-
-def _again_and_again() -> None:
-    _write(2)
-    ship(LOG, THERE)
-    _write(1, rotate=True)
-    ship(LOG, THERE)
-    _write(1, rotate=True)
-    _write(1, rotate=True)
-    ship(LOG, THERE)
-
-
-def _with_purge() -> None:
-    _fresh()
+def _purge() -> None:
     with opened() as log:
         log.purge(keep=1, reason="old")
         log.rotate()
         log.append("t")
-    ship(LOG, THERE)
 
 
-RUNS = {"fresh": _fresh, "again and again": _again_and_again, "with purge": _with_purge}
+def _two() -> None:
+    _write(2, rotate=True)
+    _write(2, rotate=True)
+
+
+RUNS: dict[str, list[Callable[[], None]]] = {
+    "fresh": [_two],
+    "again and again": [partial(_write, 2), partial(_write, 1, rotate=True), _two],
+    "with purge": [_two, _purge],
+}
 
 
 def _log_files(disk: SimDisk, folder: str) -> dict[str, bytes]:
@@ -75,20 +67,22 @@ def _log_files(disk: SimDisk, folder: str) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_whatever_is_left_verifies_and_the_next_shipper_goes_on(
-    mount: Mount, name: str, tried: Callable[[str, int], None]
+    mount: Mount, name: str, long: bool, tried: Callable[[str, int], None]
 ) -> None:
     moments: list[tuple[str, SimDisk]] = []
-    disk = mount.disk
-    disk.watch = lambda step: moments.append((step, disk.copy()))
-    RUNS[name]()
-    disk.watch = None
-    moments.append(("the end", disk.copy()))
+    for run in RUNS[name]:
+        run()
+        disk = mount.disk
+        disk.watch = lambda step, disk=disk: moments.append((step, disk.copy()))  # type: ignore[misc]
+        ship(LOG, THERE)
+        disk.watch = None
+    moments.append(("the end", mount.disk.copy()))
     seen: set[object] = set()
     chance = random.Random(name)
     for step, before in moments:
         if not before.exists(THERE):
             continue
-        for state in [*before.power_cuts(sizes=edges, limit=8, chance=chance), *before.kills(edges)]:
+        for state in [*before.power_cuts(sizes=edges, limit=0 if long else 1, chance=chance), *before.kills(edges)]:
             if state.key() not in seen:
                 seen.add(state.key())
                 _judge(mount, state, f"{name}, before {step}")

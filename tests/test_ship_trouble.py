@@ -331,3 +331,38 @@ def test_a_hundred_thousand_foreign_files_do_not_matter(
     real = storage.list_directory
     monkeypatch.setattr(storage, "list_directory", lambda path: [*real(path), *(f"{n}[ ]\n" for n in range(100_000))])
     assert once(disk, there).ok
+
+
+def test_whole_segments_that_are_gone_before_they_arrived_are_named(disk: Disk, there: Path) -> None:
+    disk.make(1)
+    once(disk, there, hold=False)
+    disk.make(1)
+    with disk.open() as log:
+        for _ in range(3):
+            log.rotate()
+            log.append("t")
+    for path in disk.sealed():
+        path.unlink()
+    outcome = once(disk, there)
+    assert outcome.exit_code == 3
+    assert ["segments 2 to 3 are gone" in str(problem) for problem in outcome.problems].count(True) == 1
+
+
+def test_a_next_segment_whose_source_is_gone_is_put_in_place(disk: Disk, there: Path) -> None:
+    disk.make(2, 2)
+    (sealed,) = disk.sealed()
+    there.mkdir()
+    (there / disk.path.name).write_bytes(sealed.read_bytes())
+    header = disk.lines()[0]
+    (there / disk.next.name).write_bytes(header)  # killed just before the renames
+    with disk.open() as log:
+        log.rotate()
+        log.append("t")
+    for path in disk.sealed():
+        path.unlink()
+    outcome = once(disk, there)
+    assert {problem.kind for problem in outcome.problems} == {"incomplete"}
+    found = lying(there)
+    assert found[sealed.name].startswith(header) is False
+    assert header in found.values()
+    assert found[disk.path.name] == disk.path.read_bytes()

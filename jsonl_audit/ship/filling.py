@@ -23,7 +23,7 @@ from jsonl_audit.ship.outcome import Shipped
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place
 from jsonl_audit.ship.source import Look, Piece, Source
-from jsonl_audit.ship.standing import Standing, stands
+from jsonl_audit.ship.standing import Standing, begin_of, stands, unknown
 from jsonl_audit.succession import line_before
 
 __all__ = ["Filling"]
@@ -155,6 +155,7 @@ class Filling:
         try:
             content = content or opened
             assert content is not None
+            self._put_in_place(look, piece)
             started = self._started(content, header)
             if started is None:
                 return
@@ -169,6 +170,17 @@ class Filling:
         finally:
             if opened is not None:
                 opened.close()
+
+    def _put_in_place(self, look: Look, piece: Piece) -> None:
+        """Takes over a ``.next`` whose segment is gone at the source: the header in it is all that there is of it."""
+        place, name = self._place, self._next
+        head = begin_of(place, name)[0] if place.size(name) else None
+        if head is None or head.log != look.log or not self._number < head.segment < piece.number:
+            return
+        if self._growing is not None:
+            self._seal(self._growing, head)
+        place.rename(name, self._active)
+        self._growing, self._number, self._whole_as = unknown(place, self._active), head.segment, ""
 
     def _started(self, content: Content, header: Header) -> Growing | None:
         """``.next`` with the header in it, on the disk; None where it is time to end."""

@@ -30,8 +30,8 @@ def left_over(
     seq = record.seq_of(line) if record.HEAD.match(line) else 0
     outcome.met(
         "incomplete",
-        f"records {seq + 1}{' and on' if said is None else f' to {said.last_seq}'} are gone at the source and had not "
-        f"arrived: segment {number} ends early here; verify this copy with --copy",
+        f"records {seq + 1}{' and on' if behind is None else f' to {behind.seq - 1}'} are gone at the source and had "
+        f"not arrived: segment {number} ends early here. Verify this copy with --copy",
         place.shown(sealed),
     )
     return sealed

@@ -46,6 +46,7 @@ class Shipment:
         self._filling: Filling | Replacing | None = None
         self._attached: Attached | None = None
         self._log = ""
+        self._due = 0  # the first segment of which nothing has arrived
         self._said: shipped.Arrived | None = None
 
     def round(self) -> bool:
@@ -86,6 +87,7 @@ class Shipment:
         if self._attached is not None:
             self._attached.round()
         self._expect(look)
+        self._gone(look)
         self._filling.round(look)
         if source.damaged:
             self.outcome.met(
@@ -112,6 +114,7 @@ class Shipment:
                 "mounted? Nothing was written; to send all again that the source still has, use --again",
                 path=self.place.address, seq=before.seq,
             )  # fmt: skip
+        self._due = there[0] + bool(there[1])
         if self._artifacts:
             self._attached = Attached(self.names, self.place, self.outcome, self._pace)
         if before is None:
@@ -150,6 +153,20 @@ class Shipment:
             "for this destination",
             self.names.path,
         )
+
+    def _gone(self, look: Look) -> None:
+        """Names segments that are not at the source any more and of which nothing had arrived."""
+        for piece in look.pieces:
+            if piece.number < self._due:
+                continue
+            if 0 < self._due < piece.number and not look.others:
+                self.outcome.met(
+                    "incomplete",
+                    f"segments {self._due} to {piece.number - 1} are gone at the source and had not arrived. Look for "
+                    "them in another copy",
+                    self.names.path,
+                )
+            self._due = piece.number + 1
 
     def _expect(self, look: Look) -> None:
         """Says how much there is to do, as far as it is known."""

@@ -142,6 +142,10 @@ class Source:
                 raise
             except (LogError, IsADirectoryError):
                 self._headers[path] = None
+            except StorageError as error:
+                if error.errno is not None:
+                    raise
+                self._headers[path] = None  # compressed, and nothing here to unpack it with: it goes as it lies
             except FileNotFoundError as error:  # purged or compressed just now
                 raise VanishedError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
         return self._headers[path]

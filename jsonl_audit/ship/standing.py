@@ -16,7 +16,7 @@ from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place, part_of
 from jsonl_audit.ship.source import Look, Piece, Source
 
-__all__ = ["Standing", "begin_of", "check_log", "stands"]
+__all__ = ["Standing", "begin_of", "check_log", "stands", "unknown"]
 
 
 @dataclass(slots=True)
@@ -52,9 +52,20 @@ def stands(place: Place, source: Source, look: Look) -> Standing:
     if not size:
         return Standing(sealed, newest + 1 if newest else 0, None)
     number, growing = _compared(place, active, size, source, look)
+    _remove_twin(place, active, number)
     if newest >= number:  # an older copy of what is there under its sealed name
         return Standing(sealed, newest + 1, None)
     return Standing(sealed, number, growing)
+
+
+def _remove_twin(place: Place, active: str, number: int) -> None:
+    """Where a place copies to rename, and was stopped in between: ``.next``, which has been put in place already."""
+    name = active + ".next"
+    size = place.size(name)
+    header = begin_of(place, name)[0] if size else None
+    twins = header is not None and header.segment == number
+    if size and twins and place.read(name, 0, size) == place.read(active, 0, size):
+        place.remove(name)
 
 
 def begin_of(place: Place, name: str) -> tuple[Header | None, bytes]:
@@ -110,7 +121,7 @@ def _compared(place: Place, name: str, size: int, source: Source, look: Look) ->
                 "back, or is itself a copy; nothing was written",
                 path=shown, expected=number, actual=look.pieces[-1].number if look.pieces else None,
             )  # fmt: skip
-        return number, _unknown(place, name, size)
+        return number, unknown(place, name)
     place.forget_cached(name)
     content = source.content if piece.live else None
     if content is not None:
@@ -127,7 +138,7 @@ def _same(place: Place, name: str, size: int, content: Content, piece: Piece) ->
     said = piece.said
     unsynced = said is not None and said.torn_bytes < 0 and size >= said.bytes  # what is behind is nothing
     if said is not None and unsynced and same_beginning(content, place, name, said.bytes) is not None:
-        return _unknown(place, name, size)
+        return unknown(place, name)
     shown = place.shown(name)
     hole = hole_at(content, place, name, size) if hasher is None and size <= there else None
     if hole is not None:
@@ -163,8 +174,9 @@ def _healed(place: Place, name: str, hole: int, content: Content) -> Growing:
     return growing
 
 
-def _unknown(place: Place, name: str, size: int) -> Growing:
+def unknown(place: Place, name: str) -> Growing:
     """A file that cannot be compared, and does not grow any more."""
+    size = place.size(name) or 0
     hasher = blake3()
     for block in arrived_blocks(place, name, 0, size):
         hasher.update(block)
