@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from . import appending, dropin, processes, reading, redacting, sharing, table, verifying, waiting
+from . import appending, dropin, processes, reading, redacting, sharing, shipping, table, verifying, waiting
 from .events import Events
 from .measure import Result, UnavailableError, say
 from .setting import Setting, machine
@@ -39,6 +39,7 @@ ROWS: dict[str, Callable[[Setting], Iterable[Result]]] = {
     "memory-line": processes.memory_line,
     "startup": processes.startup,
     "p99": waiting.p99,
+    "ship": shipping.ship,
 }
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 DESCRIPTION = """\

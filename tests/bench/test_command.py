@@ -31,7 +31,7 @@ def test_the_smallest_run_measures_every_row_and_writes_it_as_json(tmp_path: Pat
     assert {row["row"] for row in rows} == {
         "append", "append-many", "append-sync", "append-threads", "append-async", "append-processes",
         "append-handler", "append-redacted", "redact", "verify", "verify-full",
-        "tail", "seek", "rare", "memory", "memory-line", "startup", "p99",
+        "tail", "seek", "rare", "memory", "memory-line", "startup", "p99", "ship",
     }  # fmt: skip
     for row in rows:
         assert row["value"] is None or row["value"] > 0, row
