@@ -14,7 +14,7 @@ import pytest
 from commandline import COMMAND, CommandLine, cli
 from disk import Disk, chain
 
-from jsonl_audit import AuditLog, verify
+from jsonl_audit import AuditLog, ship, verify
 
 __all__ = ["cli"]
 
@@ -117,6 +117,7 @@ def test_killed_at_random_moments_while_the_log_is_written_it_goes_on(tmp_path: 
     disk, there = Disk(tmp_path / "here"), Disk(tmp_path / "there")
     disk.folder.mkdir()
     with AuditLog(disk.path, fsync="never", max_bytes=4000, backup_count=2) as log:
+        ship(disk.path, there.folder)  # from now on retention waits
         for _ in range(25):
             child = os.fork()
             if child == 0:
@@ -139,8 +140,6 @@ def test_killed_at_random_moments_while_the_log_is_written_it_goes_on(tmp_path: 
 
 
 def _ship_for_ever(path: Path, there: Path) -> None:
-    from jsonl_audit import ship
-
     ship(path, there, follow=True, interval=0.001)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from disk import Disk
 
-from jsonl_audit import NotShippedError, ship, shipped, storage, verify
+from jsonl_audit import NotALogError, NotShippedError, ship, shipped, storage, verify
 from jsonl_audit.segment import Names
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -66,7 +66,7 @@ def test_a_purge_that_somebody_asks_for_is_refused_whole_unless_forced(disk: Dis
         assert len(log.purge(keep=1, reason="old", force=True)) == 4
     assert verify(disk.path).verdict == "intact"
     (outcome,) = ship(disk.path, tmp_path / "there")
-    assert [problem.kind for problem in outcome.problems] == ["incomplete"]
+    assert {problem.kind for problem in outcome.problems} == {"incomplete"}
 
 
 def test_a_destination_that_is_no_more_is_taken_off_by_removing_its_file(disk: Disk, tmp_path: Path) -> None:
@@ -84,6 +84,16 @@ def test_one_that_does_not_hold_is_not_waited_for(disk: Disk, tmp_path: Path) ->
     with disk.open() as log:
         log.rotate()
         assert log.purge(keep=1, reason="old")
+
+
+def test_a_destination_that_was_refused_is_not_waited_for(disk: Disk, tmp_path: Path) -> None:
+    disk.make(1, 1, 1)
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / disk.path.name).write_bytes(b"a diary\n")
+    with pytest.raises(NotALogError):
+        ship(disk.path, there)
+    assert shipped.read(Names.of(disk.path)) == []
 
 
 def test_what_arrived_of_another_log_is_nothing_of_this_one(disk: Disk, tmp_path: Path) -> None:

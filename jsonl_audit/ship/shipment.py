@@ -84,6 +84,8 @@ class Shipment:
             self.outcome.met("note", "it belongs to another log and was not shipped", self._beside(name))
         if self._filling is None:
             self._filling = self._begin(source, look)
+            if self._hold and self._said is not None:  # retention waits only since then
+                look = source.look()
         if self._attached is not None:
             self._attached.round()
         self._expect(look)
@@ -108,7 +110,7 @@ class Shipment:
         way = Filling if self.place.appends else Replacing
         filling = way(source, self.place, self.outcome, self._pace, self._arrived, earlier)
         there = filling.frontier(look)
-        if before is not None and not self._again and there < (before.segment, before.bytes):
+        if before is not None and before.segment and not self._again and there < (before.segment, before.bytes):
             raise RefusedError(
                 f"records up to {before.seq} had arrived here ({before.time}), and are not here now. Is the right disk "
                 "mounted? Nothing was written; to send all again that the source still has, use --again",
@@ -118,7 +120,7 @@ class Shipment:
         if self._artifacts:
             self._attached = Attached(self.names, self.place, self.outcome, self._pace)
         if before is None:
-            self._arrived(0, 0, 0, "")  # retention waits from now on
+            self._arrived(0, 0, 0, "")
         else:
             self.outcome.segment, self.outcome.seq, self.outcome.head = before.segment, before.seq, before.hash
         return filling
