@@ -277,6 +277,7 @@ def test_a_sealed_segment_that_is_a_symlink_becomes_a_file(patient: Patient, tmp
 @pytest.mark.parametrize(
     ("given", "kind"),
     [({"fsync": "never"}, "never-synced"), ({"fsync": "interval"}, "synced-later"),
+     ({"accessed": None}, "reads-not-recorded"),
      ({"on_error": "drop"}, "events-dropped"), ({"redact": None}, "not-redacted"),
      ({"line_limit": 1 << 20}, "long-lines-allowed"), ({"max_bytes": None}, "never-sealed"),
      ({"max_bytes": 6 << 30}, "segments-too-large"), ({"artifacts": False, "line_limit": 1 << 20}, "no-artifacts")],
@@ -597,6 +598,43 @@ def age(patient: Patient) -> None:
     for path in patient.path.with_name("audit.jsonl.d").glob("shipped/*.json"):
         said = json.loads(path.read_bytes())
         path.write_bytes(json.dumps({**said, "time": "2026-01-01T00:00:00.000000Z"}).encode())
+
+
+# -- who reads it
+
+
+@pytest.mark.exhaustive
+def test_a_log_that_nobody_verifies_is_verified(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 40 * 86_400 * 10**9)
+    write(patient.path, 1)
+    monkeypatch.undo()
+    assert patient.mended("not-verified-lately").facts["days"] == pytest.approx(40, abs=0.1)
+    assert "last verification was at" in patient.remark("reading").message
+    beside = patient.path.with_name("audit.jsonl.d") / "accessed.jsonl"
+    beside.write_bytes(b"nothing of a log\n")
+    patient.mended("record-of-reads-broken")
+
+
+@pytest.mark.exhaustive
+def test_a_verification_that_found_something_is_not_forgotten(patient: Patient) -> None:
+    write(patient.path, 3)
+    data = patient.path.read_bytes()
+    patient.path.write_bytes(data.replace(b'"n":1', b'"n":7'))
+    with pytest.raises(AssertionError, match="tampered"):
+        sh(f"jsonl-audit verify {patient.path}")
+    assert patient.remark("verified-otherwise").facts["verdict"] == "tampered"
+    patient.path.write_bytes(data)
+    patient.mended("verified-otherwise")
+
+
+@as_root
+@pytest.mark.exhaustive
+def test_a_record_of_reading_that_the_owner_cannot_write_is_given_to_them(patient: Patient) -> None:
+    write(patient.path, 1)
+    sh(f"jsonl-audit verify {patient.path}")
+    os.chown(patient.path.with_name("audit.jsonl.d") / "accessed.jsonl.lock", 65534, -1)
+    patient.mended("record-of-reads-of-another")
 
 
 # -- whatever lies there

@@ -16,6 +16,7 @@ from jsonl_audit.doctor.logrotate import PLACES
 from jsonl_audit.doctor.permissions import attributes, folders, owners, permissions
 from jsonl_audit.doctor.place import Place
 from jsonl_audit.doctor.probe import probe as tried
+from jsonl_audit.doctor.reading import reading
 from jsonl_audit.doctor.rotation import rotation
 from jsonl_audit.doctor.rotators import rotators
 from jsonl_audit.doctor.settings import settings
@@ -74,6 +75,7 @@ def diagnose(
         "rotation": rotation,
         "logrotate": lambda place: rotators(place, logrotate=places),
         "shipping": shipping,
+        "reading": reading,
         "lines": lambda place: lines(place, full=full, progress=progress),
         "leftovers": leftovers,
     }
