@@ -92,6 +92,8 @@ class Route:
 
     name: str
     needs: tuple[str, ...] = ()
+    keep = 12
+    """So many sealed segments are at the source where it purges: longer than this may be behind."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -161,6 +163,10 @@ class Loop(Route):
 
     def settle(self) -> None:
         self.stop()
+        self.succeed()
+
+    def succeed(self) -> None:
+        """Once more, and this time it has to go well."""
         status = self._once()
         if status:
             raise Trouble(f"{self.name} ended with {status}: {(self.place.state / 'said').read_text()[-400:]}")
@@ -194,9 +200,55 @@ class Tar(Loop):
         return status
 
 
+class Scp(Loop):
+    """To an sshd on this machine, with a key of its own."""
+
+    name = "scp"
+    needs = ("scp", "ssh-keygen", "sshd")
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        own = place.state
+        for key in ("host", "user"):
+            making = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(own / key)]
+            subprocess.run(making, check=True, stdin=subprocess.DEVNULL)
+        (own / "sshd").write_text(
+            f"ListenAddress 127.0.0.1:{place.port}\nHostKey {own}/host\nAuthorizedKeysFile {own}/user.pub\n"
+            "StrictModes no\nUsePAM no\nPidFile none\nSubsystem sftp internal-sftp\nMaxStartups 100\n"
+        )
+        Path("/run/sshd").mkdir(exist_ok=True)
+        sshd = shutil.which("sshd")
+        assert sshd is not None
+        with (own / "said").open("ab") as said:
+            self._sshd = subprocess.Popen([sshd, "-D", "-e", "-f", own / "sshd"], stdin=subprocess.DEVNULL, stderr=said)
+        _listens(place, self.name)
+        known = f"-i {own}/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+        text = self.script.read_text().replace("scp -pq", f"scp {known} -pq")
+        self.script.write_text(text.replace(str(place.there), f"scp://127.0.0.1:{place.port}/{place.there}"))
+
+    def stop(self) -> None:
+        super().stop()
+        self._sshd.terminate()
+        self._sshd.wait()
+
+    def settle(self) -> None:
+        Loop.stop(self)
+        self.succeed()
+
+
 class Rclone(Loop):
     name = "rclone"
     needs = ("rclone",)
+
+
+def _listens(place: Place, name: str) -> None:
+    """Waits for whoever is to listen at the other end."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", place.port), 1):
+            return
+        time.sleep(0.05)
+    raise Trouble(f"{name} does not listen: {(place.state / 'said').read_text()[-400:]}")
 
 
 class Daemon(Route):
@@ -263,12 +315,7 @@ class Lines(Daemon):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self._receiver = self.run(*self.receiving())
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", place.port), 1):
-                return
-            time.sleep(0.05)
-        raise Trouble(f"{self.name} does not listen: {(place.state / 'said').read_text()[-400:]}")
+        _listens(place, self.name)
 
     def run(self, *command: str) -> subprocess.Popen[bytes]:
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -283,6 +330,25 @@ class Lines(Daemon):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._receiver.pid, signal.SIGKILL)
         self._receiver.wait()
+
+
+class Logagent(Daemon):
+    """It writes to a pipe, at whose other end `jsonl-audit collect` reads."""
+
+    name = "logagent"
+    needs = ("logagent",)
+    keep = 30  # it looks for new files every ten seconds
+
+    def command(self) -> list[str]:
+        send = f"exec logagent --config {self.place.configured('logagent')}"
+        take = f"exec {sys.executable} -m jsonl_audit collect -q --field message {self.place.there}"
+        return ["sh", "-c", f"({send}) | ({take})"]
+
+    def stop(self) -> None:
+        # The sender first: its end is the end of what `collect` reads.
+        for process in self._processes:
+            subprocess.run(["pkill", "-TERM", "-g", str(process.pid), "node"], check=False, stdin=subprocess.DEVNULL)
+        super().stop()
 
 
 class Rsyslog(Lines):
@@ -322,7 +388,7 @@ class SyslogNg(Lines):
         return self._daemon(receiver=True)
 
 
-ROUTES: dict[str, type[Route]] = {each.name: each for each in (Rsync, Cp, Tar, Ship, Rclone, Lsyncd, Rsyslog, SyslogNg)}
+ROUTES: dict[str, type[Route]] = {each.name: each for each in (Rsync, Cp, Tar, Ship, Scp, Rclone, Lsyncd, Rsyslog, SyslogNg, Logagent)}
 
 
 # -- a writer that is shipped from
@@ -460,7 +526,7 @@ def ship(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     place = Place(folder, port)
-    writer = Writer(place, appends, max_bytes=max_bytes, keep=12 if trouble == "purge" else 0, pace=pace)
+    writer = Writer(place, appends, max_bytes=max_bytes, keep=route.keep if trouble == "purge" else 0, pace=pace)
     way: Route | None = None
     try:
         writer.start()
@@ -472,7 +538,7 @@ def ship(
                 way.kill()
                 outcome.kills += 1
                 way.start()
-            elif trouble == "crash" and chance.random() < 0.5 and not writer.ended:
+            elif trouble == "crash" and (chance.random() < 0.5 or not outcome.kills) and not writer.ended:
                 writer.crash()
                 outcome.kills += 1
                 writer.start()
@@ -496,16 +562,15 @@ def ship(
 def _wait(place: Place, last_seq: int | None) -> None:
     """Until everything is at the other end, or nothing has come for a long while."""
     size, since = -1, time.monotonic()
-    wanted = b'{"seq":%d,' % (last_seq or 0)
     while time.monotonic() - since < PATIENCE:
-        files = place.arrived()
-        with contextlib.suppress(FileNotFoundError):
-            if any(wanted in path.read_bytes() for path in files if path.name == NAME):
-                return
+        with contextlib.suppress(FileNotFoundError):  # it was renamed in this moment
+            files = place.arrived()
             found = sum(path.stat().st_size for path in files)
             if found != size:
                 size, since = found, time.monotonic()
-        time.sleep(0.2)
+                if _chained(files)[0] == last_seq:
+                    return
+        time.sleep(0.3)
 
 
 def matrix(

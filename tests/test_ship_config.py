@@ -100,7 +100,7 @@ def test_what_stands_in_quotes_is_the_pattern_whatever_the_path(name: str, path:
 @pytest.mark.parametrize(("name", "end"), ENDS)
 @pytest.mark.parametrize("path", ODD)
 def test_a_path_that_a_configuration_cannot_hold_is_refused(name: str, end: str, path: str) -> None:
-    cannot = {"fluentd": " \"'\\", "nxlog": '"\\', "logstash": '"\\'}.get(name, "")
+    cannot = {"fluentd": " \"'\\", "nxlog": '"\\', "logagent": " \"'", "logstash": '"\\'}.get(name, "")
     if end == "send" and set(cannot) & set(path):
         with pytest.raises(Unspeakable, match="rename it"):
             text(name, end, path)

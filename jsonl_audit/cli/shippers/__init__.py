@@ -70,6 +70,7 @@ SHIPPERS = {
         Shipper("alloy", "Grafana Alloy to Loki", "lines", "alloy.alloy", check="alloy validate FILE"),
         Shipper("nxlog", "NXLog, im_file to TCP", "lines", "nxlog.conf", "rsyslog.receiver.conf",
                 check="nxlog -v -c FILE"),
+        Shipper("logagent", "Logagent, to a pipe", "lines", "logagent.yaml", check="logagent --config FILE"),
         Shipper("logrotate", "a rule that seals daily and leaves the files alone", "nothing", "logrotate.conf",
                 check="logrotate -d FILE"),
     )
@@ -189,6 +190,7 @@ _QUOTES: dict[str, Callable[[str], str]] = {
     "rsyslog": _backslashed('"\\'),
     "syslogng": _backslashed('"\\'),
     "systemd": lambda text: _backslashed('"\\')(text.replace("%", "%%").replace("$", "$$")),
+    "words": lambda text: json.dumps(_without(text, " ", '"', "'"), ensure_ascii=False),
     "ruby": lambda text: f'"{_without(text, chr(34), chr(92))}"',
     "quoted": lambda text: f'"{_without(text, chr(34), chr(92))}"',
 }
