@@ -53,8 +53,9 @@ def main() -> None:
     done = os.fstat(promises).st_size // 2
     coming, began, first = events(done), time.monotonic(), done
     with AuditLog(
-        args.log, max_bytes=args.max_bytes, fsync="never", redact=None, backup_count=args.keep, lock_timeout=60
-    ) as log:
+        args.log, max_bytes=args.max_bytes, fsync="never", redact=None, backup_count=args.keep, lock_timeout=60,
+        accessed=None,
+    ) as log:  # fmt: skip
         while done < args.appends:
             # One by one, and now and then many as one.
             batch = list(islice(coming, 1 if done % 10 else min(7, args.appends - done)))

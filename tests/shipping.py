@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import random
 import re
 import shutil
@@ -25,23 +24,21 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from blake3 import blake3
+from shipping_routes import NAME, ROUTES, Place, Route, Trouble
 
 from jsonl_audit import AuditError, verify
-from jsonl_audit.cli.shippers import SHIPPERS, configuration
 
 __all__ = ["NAME", "ROUTES", "TROUBLES", "Outcome", "Place", "Route", "judge", "matrix", "ship"]
 
 TROUBLES = ("plain", "purge", "crash", "kill")
 """What happens meanwhile: nothing; the oldest segments go; the writer is killed, and leaves half a line behind; the
 shipper is killed."""
-NAME = "audit.jsonl"
 PATIENCE = 60.0
 """Seconds without any news at the other end after which what is missing is lost."""
 WRITER = Path(__file__).resolve().parent / "shipped_writer.py"
@@ -49,353 +46,7 @@ _RECORD = re.compile(rb'\{"seq":([1-9][0-9]*),')
 _NUMBER = re.compile(rb'"details":\{"n":([0-9]+),')
 
 
-@dataclass
-class Place:
-    """The two ends of a shipment, and a folder for what the shipper remembers."""
-
-    folder: Path
-    port: int
-    there: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.here = self.folder / "here"
-        self.there = self.folder / "there"
-        self.state = self.folder / "state"
-        for each in (self.here, self.there, self.state):
-            each.mkdir(parents=True)
-        self.log = self.here / NAME
-
-    def configured(self, name: str, *, receiver: bool = False) -> Path:
-        """The configuration of a shipper, in a file, with its folders here."""
-        shipper = SHIPPERS[name]
-        to = f"127.0.0.1:{self.port}" if shipper.moves == "lines" else str(self.there)
-        text = configuration(shipper, path=str(self.log), to=to, into=str(self.there), receiver=receiver)
-        state = self.state / ("receiver" if receiver else "sender")
-        state.mkdir(exist_ok=True)
-        text = re.sub(r"/var/(spool|lib)/(rsyslog|fluent-bit)|/run(?=/lsyncd)", str(state), text)
-        path = self.state / f"{name}{'.receiver' if receiver else ''}{Path(shipper.send).suffix}"
-        path.write_text(text, "utf-8")
-        path.chmod(0o700)
-        return path
-
-    def arrived(self) -> list[Path]:
-        """The log's files at the other end, in whatever folder they were put together."""
-        found = self.there.rglob("audit*.jsonl")
-        return [path for path in found if not path.relative_to(self.there).parts[0].startswith(".")]
-
-
-# -- ways to ship
-
-
-class Route:
-    """One way from here to there. Started, killed, started again; at the end it is given time, and stopped."""
-
-    name: str
-    needs: tuple[str, ...] = ()
-    keep = 12
-    """So many sealed segments are at the source where it purges: longer than this may be behind."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-    def start(self) -> None:
-        """Begins to ship, or goes on."""
-        raise NotImplementedError
-
-    def kill(self) -> None:
-        """SIGKILL, wherever it happens to be."""
-        raise NotImplementedError
-
-    def settle(self) -> None:
-        """The writer has ended: brings over what is left, as far as that is this route's own doing."""
-
-    def stop(self) -> None:
-        """Ends in good order."""
-        self.kill()
-
-    @classmethod
-    def missing(cls) -> list[str]:
-        """The programs that are not here."""
-        return [each for each in cls.needs if shutil.which(each) is None]
-
-
-class Loop(Route):
-    """A script that is run again and again, a moment apart."""
-
-    pause = 0.2
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self.script = place.configured(self.name)
-        self._over = threading.Event()
-        self._runs: threading.Thread | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._over.clear()
-        self._runs = threading.Thread(target=self._go_on)
-        self._runs.start()
-
-    def _go_on(self) -> None:
-        while not self._over.wait(self.pause):
-            self._once()
-
-    def _once(self) -> int:
-        with (self.place.state / "said").open("ab") as said:
-            self._process = subprocess.Popen(
-                ["sh", str(self.script)], stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-            )
-            return self._process.wait()
-
-    def kill(self) -> None:
-        self._over.set()
-        if self._runs is not None:
-            while self._runs.is_alive():
-                if self._process is not None and self._process.poll() is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(self._process.pid, signal.SIGKILL)
-                self._runs.join(0.05)
-
-    def stop(self) -> None:
-        self._over.set()
-        if self._runs is not None:
-            self._runs.join()
-
-    def settle(self) -> None:
-        self.stop()
-        self.succeed()
-
-    def succeed(self) -> None:
-        """Once more, and this time it has to go well."""
-        status = self._once()
-        if status:
-            raise Trouble(f"{self.name} ended with {status}: {(self.place.state / 'said').read_text()[-400:]}")
-
-
-class Rsync(Loop):
-    name = "rsync"
-    needs = ("rsync",)
-
-
-class Cp(Loop):
-    name = "cp"
-
-
-class Tar(Loop):
-    """An archive after another; each is unpacked at the other end over what is there."""
-
-    name = "tar"
-    needs = ("tar", "gzip")
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._packed = place.folder / "packed"
-        self.script.write_text(self.script.read_text().replace(str(place.there), str(self._packed)))
-
-    def _once(self) -> int:
-        status = super()._once()
-        for archive in sorted(self._packed.glob("*.tar.gz")):
-            subprocess.run(["tar", "-xzf", archive, "-C", self.place.there], check=True, stdin=subprocess.DEVNULL)
-            archive.unlink()
-        return status
-
-
-class Scp(Loop):
-    """To an sshd on this machine, with a key of its own."""
-
-    name = "scp"
-    needs = ("scp", "ssh-keygen", "sshd")
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        own = place.state
-        for key in ("host", "user"):
-            making = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(own / key)]
-            subprocess.run(making, check=True, stdin=subprocess.DEVNULL)
-        (own / "sshd").write_text(
-            f"ListenAddress 127.0.0.1:{place.port}\nHostKey {own}/host\nAuthorizedKeysFile {own}/user.pub\n"
-            "StrictModes no\nUsePAM no\nPidFile none\nSubsystem sftp internal-sftp\nMaxStartups 100\n"
-        )
-        Path("/run/sshd").mkdir(exist_ok=True)
-        sshd = shutil.which("sshd")
-        assert sshd is not None
-        with (own / "said").open("ab") as said:
-            self._sshd = subprocess.Popen([sshd, "-D", "-e", "-f", own / "sshd"], stdin=subprocess.DEVNULL, stderr=said)
-        _listens(place, self.name)
-        known = f"-i {own}/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
-        text = self.script.read_text().replace("scp -pq", f"scp {known} -pq")
-        self.script.write_text(text.replace(str(place.there), f"scp://127.0.0.1:{place.port}/{place.there}"))
-
-    def stop(self) -> None:
-        super().stop()
-        self._sshd.terminate()
-        self._sshd.wait()
-
-    def settle(self) -> None:
-        Loop.stop(self)
-        self.succeed()
-
-
-class Rclone(Loop):
-    name = "rclone"
-    needs = ("rclone",)
-
-
-def _listens(place: Place, name: str) -> None:
-    """Waits for whoever is to listen at the other end."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", place.port), 1):
-            return
-        time.sleep(0.05)
-    raise Trouble(f"{name} does not listen: {(place.state / 'said').read_text()[-400:]}")
-
-
-class Daemon(Route):
-    """One process that goes on by itself."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def command(self) -> list[str]:
-        """What is started."""
-        raise NotImplementedError
-
-    def run(self, *command: str) -> subprocess.Popen[bytes]:
-        """Starts a program whose words go to a file."""
-        with (self.place.state / "said").open("ab") as said:
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
-                cwd=self.place.state,
-            )  # fmt: skip
-
-    def start(self) -> None:
-        self._processes = [self.run(*self.command())]
-
-    def kill(self) -> None:
-        for process in self._processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    def stop(self) -> None:
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-        self.kill()
-
-
-class Ship(Daemon):
-    name = "ship"
-
-    def command(self) -> list[str]:
-        line = re.search(r"^ExecStart=jsonl-audit (.*)$", self.place.configured("ship").read_text(), re.MULTILINE)
-        assert line is not None
-        return [sys.executable, "-m", "jsonl_audit", *(word.strip('"') for word in line[1].split())]
-
-
-class Lsyncd(Daemon):
-    name = "lsyncd"
-    needs = ("lsyncd", "rsync")
-
-    def command(self) -> list[str]:
-        return ["lsyncd", "-nodaemon", str(self.place.configured("lsyncd"))]
-
-
-class Lines(Daemon):
-    """A program that sends lines, and another that receives them and gives them to `jsonl-audit collect`."""
-
-    def receiving(self) -> list[str]:
-        """What is started at the other end."""
-        raise NotImplementedError
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self._receiver = self.run(*self.receiving())
-        _listens(place, self.name)
-
-    def run(self, *command: str) -> subprocess.Popen[bytes]:
-        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return super().run(*command)
-
-    def stop(self) -> None:
-        super().stop()
-        # Its end is the end of what `collect` reads.
-        self._receiver.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._receiver.wait(20)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._receiver.pid, signal.SIGKILL)
-        self._receiver.wait()
-
-
-class Logagent(Daemon):
-    """It writes to a pipe, at whose other end `jsonl-audit collect` reads."""
-
-    name = "logagent"
-    needs = ("logagent",)
-    keep = 30  # it looks for new files every ten seconds
-
-    def command(self) -> list[str]:
-        send = f"exec logagent --config {self.place.configured('logagent')}"
-        take = f"exec {sys.executable} -m jsonl_audit collect -q --field message {self.place.there}"
-        return ["sh", "-c", f"({send}) | ({take})"]
-
-    def stop(self) -> None:
-        # The sender first: its end is the end of what `collect` reads.
-        for process in self._processes:
-            subprocess.run(["pkill", "-TERM", "-g", str(process.pid), "node"], check=False, stdin=subprocess.DEVNULL)
-        super().stop()
-
-
-class Rsyslog(Lines):
-    name = "rsyslog"
-    needs = ("rsyslogd",)
-
-    def _daemon(self, *, receiver: bool) -> list[str]:
-        file = self.place.configured(self.name, receiver=receiver)
-        pid = file.with_suffix(".pid")
-        # What a killed one left would stop the next.
-        pid.unlink(missing_ok=True)
-        return ["rsyslogd", "-n", "-f", str(file), "-i", str(pid)]
-
-    def command(self) -> list[str]:
-        return self._daemon(receiver=False)
-
-    def receiving(self) -> list[str]:
-        return self._daemon(receiver=True)
-
-
-class SyslogNg(Lines):
-    name = "syslog-ng"
-    needs = ("syslog-ng",)
-
-    def _daemon(self, *, receiver: bool) -> list[str]:
-        file = self.place.configured(self.name, receiver=receiver)
-        own = self.place.state / ("receiver" if receiver else "sender")
-        return [
-            "syslog-ng", "-F", "--no-caps", "-f", str(file), "-R", f"{own}/persist", "-p", f"{own}/pid",
-            "-c", f"{own}/control",
-        ]  # fmt: skip
-
-    def command(self) -> list[str]:
-        return self._daemon(receiver=False)
-
-    def receiving(self) -> list[str]:
-        return self._daemon(receiver=True)
-
-
-ROUTES: dict[str, type[Route]] = {each.name: each for each in (Rsync, Cp, Tar, Ship, Scp, Rclone, Lsyncd, Rsyslog, SyslogNg, Logagent)}
-
-
 # -- a writer that is shipped from
-
-
-class Trouble(Exception):  # noqa: N818 - it says what is wrong with a shipment, not with the test
-    """What may not be."""
 
 
 class Writer:
@@ -457,7 +108,8 @@ class Outcome:
 def _chained(files: list[Path]) -> tuple[int, bytes, set[int], list[str]]:
     """A walk along the chain over all lines of files, in no order: the last seq and its hash, the numbers of the
     events, and what is wrong with it."""
-    wrong, lines = [], {}
+    wrong: list[str] = []
+    lines: dict[int, bytes] = {}
     for path in files:
         for line in path.read_bytes().split(b"\n")[:-1]:
             found = _RECORD.match(line)
@@ -466,15 +118,14 @@ def _chained(files: list[Path]) -> tuple[int, bytes, set[int], list[str]]:
             seq = int(found[1])
             if lines.setdefault(seq, line) != line:
                 wrong.append(f"two records with seq {seq}")
-    head, seq, numbers = b"0" * 64, 0, set()
-    while (line := lines.get(seq + 1)) is not None:
+    head, seq = b"0" * 64, 0
+    numbers: set[int] = set()
+    while line := lines.get(seq + 1, b""):
         if line[-140:-76] != head:
             wrong.append(f"seq {seq + 1} does not link")
             break
         seq, head = seq + 1, line[-66:-2]
-        number = _NUMBER.search(line)
-        if number:
-            numbers.add(int(number[1]))
+        numbers.update(int(number[1]) for number in _NUMBER.finditer(line))
     if lines and max(lines) > seq:
         wrong.append(f"seq {seq + 1} is missing, of {max(lines)}")
     return seq, head, numbers, wrong
@@ -484,7 +135,7 @@ def _look(place: Place, outcome: Outcome) -> None:
     """Verifies what has arrived so far, as one would."""
     for folder in {path.parent for path in place.arrived()}:
         try:
-            report = verify(folder / NAME, copy=True)
+            report = verify(folder, copy=True)
         except AuditError as error:
             # A folder in which there is nothing yet, or only the beginning of a first line.
             if place.arrived() and any(path.stat().st_size > 2000 for path in place.arrived()):
@@ -510,7 +161,7 @@ def judge(place: Place, outcome: Outcome, done: int) -> None:
     if lost:
         outcome.wrong.append(f"{len(lost)} acknowledged events are not there, the first is {min(lost)}")
     for folder in {path.parent for path in place.arrived()}:
-        report = verify(folder / NAME, copy=True)
+        report = verify(folder, copy=True)
         if report.verdict not in ("intact", "torn") or report.head != source.head:
             first = next((f.message for f in report.findings), "")
             outcome.wrong.append(f"at the end: {report.verdict} to {report.last_seq}: {first}"[:300])

@@ -78,6 +78,14 @@ def test_syslog_ng_accepts_its_configuration(end: str, path: str, tmp_path: Path
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("path", [PLAIN, *ODD])
+def test_lua_accepts_the_configuration_of_lsyncd(path: str, tmp_path: Path) -> None:
+    file = tmp_path / "lsyncd.lua"
+    file.write_text(text("lsyncd", path=path))
+    checked(["luac", "-p", str(file)], "luac")
+
+
+@pytest.mark.exhaustive
 def test_logrotate_accepts_its_rule(tmp_path: Path) -> None:
     file, stamp = tmp_path / "rule", tmp_path / "stamp"
     stamp.touch()

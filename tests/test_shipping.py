@@ -14,7 +14,11 @@ from jsonl_audit import AuditLog, verify
 
 pytestmark = pytest.mark.exhaustive  # alike on every Python
 
-SAMPLE = [("rsync", "kill"), ("cp", "crash"), ("rsyslog", "kill"), ("rsyslog", "crash"), ("ship", "purge")]
+SAMPLE = [
+    ("rsync", "kill"), ("cp", "crash"), ("tar", "kill"), ("ship", "purge"), ("rsyslog", "kill"), ("rsyslog", "crash"),
+    # Those that CI does not install.
+    ("scp", "kill"), ("rclone", "kill"), ("lsyncd", "kill"), ("syslog-ng", "kill"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "trouble"), SAMPLE)
