@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Command", "bytes_of", "encoded", "hash_of", "quoted", "reading", "the_file"]
+__all__ = ["Command", "bytes_of", "encoded", "hash_of", "lines_of", "quoted", "the_file"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=:@%-]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
@@ -60,12 +60,22 @@ def the_file(name: str) -> str:
     return f"F={quoted(name)}"
 
 
-def reading(name: str) -> str:
-    """How the bytes of the file are had, unpacked where it is compressed."""
+def _unpacked(name: str) -> str:
+    """How the bytes of a compressed file are had; empty for one that is none."""
     for end, unpack in ((".gz", "gzip -dc"), (".zst", "zstd -dcq")):
         if name.endswith(end):
             return f'{unpack} < "$F"'
-    return 'cat < "$F"'
+    return ""
+
+
+def lines_of(name: str, command: str) -> str:
+    """The command with the bytes of the file, unpacked where it is compressed.
+
+    >>> print(lines_of("a.gz", "head -n 1"), lines_of("a", "head -n 1"), sep="; ")
+    gzip -dc < "$F" | head -n 1; head -n 1 < "$F"
+    """
+    source = _unpacked(name)
+    return f"{source} | {command}" if source else f'{command} < "$F"'
 
 
 def bytes_of(name: str, offset: int, count: int) -> str:
@@ -74,12 +84,9 @@ def bytes_of(name: str, offset: int, count: int) -> str:
     >>> print(bytes_of("audit.jsonl", 10, 5))
     tail -c +11 < "$F" | head -c 5
     """
-    source = reading(name)
-    plain = source.startswith("cat ")
     if offset == 0:
-        return f'head -c {count} < "$F"' if plain else f"{source} | head -c {count}"
-    tail = f'tail -c +{offset + 1} < "$F"' if plain else f"{source} | tail -c +{offset + 1}"
-    return f"{tail} | head -c {count}"
+        return lines_of(name, f"head -c {count}")
+    return f"{lines_of(name, f'tail -c +{offset + 1}')} | head -c {count}"
 
 
 def hash_of(name: str, offset: int, count: int) -> str:

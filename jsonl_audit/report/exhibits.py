@@ -141,9 +141,7 @@ class _Maker:
         else:
             _said(exhibit)
         if line is not None and line.number is not None and line.data.endswith(b"\n"):
-            source = f"sed -n '{line.number}l'"
-            reading = byhand.reading(file.name)
-            shown = f'{source} "$F"' if reading.startswith("cat ") else f"{reading} | {source}"
+            shown = byhand.lines_of(file.name, f"sed -n '{line.number}l'")
             exhibit.commands.append(Command(shown, None, "the line, with what cannot be printed as escapes"))
 
     def _own_hash(self, exhibit: Exhibit, line: Line, file: Examined) -> None:
@@ -186,11 +184,13 @@ class _Maker:
         was[change.at - begin] = change.was
         where = f"bytes {line.offset + begin} to {line.offset + end - 1}"
         exhibit.pairs.append(Pair(where, bytes(was), hashed[begin:end], raw=True))
-        many = "one bit differs" if change.bits == 1 else f"{change.bits} bits of it differ"
+        many = "One bit differs, as a failing disk or memory leaves it; a hand seldom changes only one."
+        if change.bits > 1:
+            many = f"{change.bits} bits of it differ: a hand does that, failing hardware seldom."
         exhibit.remarks.append(
             f"One byte explains it. With {_byte(change.was)} in place of {_byte(change.now)} at byte "
             f"{line.offset + change.at} the line has the hash that it carries: so that is what was committed. "
-            f"{many[0].upper()}{many[1:]}; a failing disk or memory changes one bit, a hand seldom only one."
+            f"{many}"
         )
 
     def _linked(self, exhibit: Exhibit, line: Line, file: Examined) -> None:
@@ -239,15 +239,15 @@ class _Maker:
         told = f"{said.bytes} bytes with BLAKE3 {said.blake3}"
         exhibit.pairs = [Pair("up to its last record", told.encode(), f"{stop} bytes with BLAKE3 {own}".encode())]
         behind = "anything: a sync had failed" if said.torn_bytes < 0 else f"{said.torn_bytes} bytes"
-        exhibit.pairs.append(Pair("and behind it", behind.encode(), f"{content.size - stop} bytes".encode()))
+        if said.torn_bytes or content.size > stop:
+            exhibit.pairs.append(Pair("and behind it", behind.encode(), f"{content.size - stop} bytes".encode()))
         exhibit.commands.append(Command(byhand.hash_of(file.name, 0, stop), own, "the digest of what is here"))
         with self._opened[successor.number].open() as other:
             header = line_at(other, 0).data
         exhibit.commands.append(Command(byhand.the_file(successor.name), "", "the file behind it"))
         wanted = f'"bytes":{said.bytes},"blake3":"{said.blake3}"'
         if wanted.encode() in header:
-            reading = byhand.reading(successor.name)
-            looked = f"{reading} | head -n 1 | sed 's/.*\\({wanted}\\).*/\\1/'"
+            looked = f"{byhand.lines_of(successor.name, 'head -n 1')} | sed 's/.*\\({wanted}\\).*/\\1/'"
             exhibit.commands.append(Command(looked, wanted, "what its header says"))
 
 

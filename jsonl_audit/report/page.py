@@ -200,7 +200,7 @@ def _events(found: Examination) -> Iterator[str]:
     if not found.events:
         return
     counts = Counter(event.kind for event in found.events)
-    told = ", ".join(f"{count:,} × {kind}" for kind, count in counts.most_common())
+    told = ", ".join(f"{count:,}\u00a0×\u00a0{kind}" for kind, count in counts.most_common())
     quiet = [event for event in found.events if event.kind != "sealed"] or list(found.events)
     yield f"<h3>What the log says of its own life</h3><p>{html(told)}."
     if len(quiet) > _EVENTS or found.more_events:
@@ -208,7 +208,7 @@ def _events(found: Examination) -> Iterator[str]:
     yield '</p><ol class="events">'
     for event in quiet[:_EVENTS]:
         times = f" ({event.times:,} records in a row)" if event.times > 1 else ""
-        yield f"<li><b>{html(_short(event.ts))}</b> seq {event.seq:,}: {html(event.text)}{times}</li>"
+        yield f"<li><b>{html(_instant(event.ts))}</b> seq {event.seq:,}: {html(event.text)}{times}</li>"
     yield "</ol>\n"
 
 

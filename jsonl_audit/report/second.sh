@@ -126,6 +126,8 @@ function head(text,  at) {
   type = substr(text, at + 88, RLENGTH - 2)
   return 1
 }
+# A name as one word.
+function plain(text) { gsub(/[^A-Za-z0-9._-]/, "_", text); return text == "" ? "_" : text }
 # What is wrong with a text as an object of JSON; "" if nothing is. Its values by path, each with s n l before it.
 function json(text,  t, n, i, p, c, d, state, kind, key, name, count) {
   split("", value); split("", seen); split("", kind); split("", name); split("", count)
@@ -282,7 +284,7 @@ END {
   n = length($0)
   print "header", id, "right", substr(value[d ".log"], 2), count_of(d ".segment"), seq, ts, substr($0, n - 139, 64), substr($0, n - 65, 64), \
     (value[d ".active"] == "smissing"), floor_of(d ".purged"), first ? "-" : count_of(p ".bytes") " " substr(value[p ".blake3"], 2) " " torn " " digest " " \
-    count_of(p ".first_seq") " " count_of(p ".last_seq") " " substr(value[p ".time.0"], 2) " " substr(value[p ".time.1"], 2) " " timed " " damaged
+    count_of(p ".first_seq") " " count_of(p ".last_seq") " " substr(value[p ".time.0"], 2) " " substr(value[p ".time.1"], 2) " " timed " " damaged " " plain(substr(value[p ".name"], 2))
 }
 '
 
@@ -524,6 +526,11 @@ function check(i, k, n,  b, same, fine, behind) {
   if (same && (H[i] != "right" || !E[4] || H_seq[i] != P_first[n] || E[5] != P_last[n])) found("tampered", i, "other seqs than the next header says")
   if (P_damaged[n] > 0) found("tampered", i, P_damaged[n] " places were damaged when it was sealed, as the next header says")
 }
+# The segment before, which is here, is the one whose file had been gone: the header names it by its own time.
+function came_back(i,  stamp) {
+  stamp = H_ts[i]; gsub(/[-:.]/, "", stamp)
+  return index(P_name[i], stamp) > 0
+}
 function floors(i,  f) { if (H_floor[i] != "- - -") { split(H_floor[i], f, " "); if (f[1] < top) wanted[H_floor[i]] = 1 } }
 # Whether a file holds, at a seq, the record with a hash; all its records at that seq are looked at.
 function holds(i, seq, hash,  list, n) {
@@ -612,7 +619,7 @@ $1 == "header" {
     H_log[$2] = $4; H_segment[$2] = $5; H_seq[$2] = $6; H_ts[$2] = $7; H_prev[$2] = $8; H_hash[$2] = $9; H_missing[$2] = $10; H_floor[$2] = $11 " " $12 " " $13
     if ($14 != "-") {
       P[$2] = 1; P_bytes[$2] = $14; P_hash[$2] = $15; P_torn[$2] = $16; P_tornhash[$2] = $17; P_first[$2] = $18; P_last[$2] = $19
-      P_low[$2] = $20; P_high[$2] = $21; P_timed[$2] = $22; P_damaged[$2] = $23
+      P_low[$2] = $20; P_high[$2] = $21; P_timed[$2] = $22; P_damaged[$2] = $23; P_name[$2] = $24
     }
   }
 }
@@ -668,7 +675,7 @@ END {
     for (k = start; k <= top; k++) if (k in group) {
       i = chosen[k]
       if (k > due) found("incomplete", i, "segments " due " to " (k - 1) " are not here")
-      else if (H_missing[i]) found("incomplete", i, "the active file had been removed when this segment was begun")
+      else if (H_missing[i] && !(k > start && came_back(i))) found("incomplete", i, "the active file had been removed when this segment was begun")
       if (k == start || k == due) {
         if (R_first_hash[k] != "" && R_first_hash[k] != "-" && !(k > start && !R_clean[k - 1])) {
           if (R_clean[k] && (R_first_prev[k] != before_hash || R_first_seq[k] != before_seq + 1)) found("tampered", i, "it does not go on from the segment before it")
