@@ -30,7 +30,8 @@ def grown(folder: Path, lot: random.Random) -> Log:
             if what < 0.2:
                 log.batch([{"type": "test.event", "n": number} for number in range(lot.randint(2, 4))])
             elif what < 0.3:
-                log.add({"type": "test.event", "time": "2020-01-01T00:00:00.000000Z", "details": {"a": [1, {"b": "\\"}]}})
+                own = "2020-01-01T00:00:00.000000Z"
+                log.add({"type": "test.event", "time": own, "details": {"a": [1, {"b": "\\"}]}})
             else:
                 log.fill(1)
         if lot.random() < 0.15:
