@@ -121,6 +121,9 @@ def test_every_exact_range_is_these_lines_and_no_others(disk: Disk, tmp_path: Pa
         walk.feed(data)
         walk.finish()
         assert (walk.damaged, walk.torn, walk.last and walk.last.hash) == (0, None, cut.manifest.head)
+        report = verify(cut.path, copy=True)
+        assert report.verdict == ("incomplete" if cut.first_seq > 1 else "intact"), report
+        assert {finding.kind for finding in report.findings} <= {*ALLOWED, "piece-unjoined"}
         assert not manifest.check(cut.manifest, cut.path)
 
 
