@@ -25,6 +25,8 @@ autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 default_role = "code"  # single backquotes in docstrings are code
 
+suppress_warnings = ["ref.python"]  # members of two classes may have one name, and that of a type: `bytes`
+
 smartquotes = False  # `--type` is two hyphens
 
 html_theme = "furo"
