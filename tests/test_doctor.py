@@ -142,6 +142,9 @@ def test_a_name_may_hold_anything_and_the_command_still_mends(log_dir: Path, pat
         path.chmod(0o644)
     remark = patient.mended("readable-by-others")
     assert remark.command.isprintable()
+    os.link(patient.path, folder / "a\nok: all is well [permissions]")
+    assert "\nok: all is well" not in patient.diagnosed().text()
+    patient.mended("hard-linked")
 
 
 def test_a_folder_that_anybody_may_change_is_closed(patient: Patient) -> None:

@@ -350,7 +350,8 @@ def test_a_rule_that_touches_the_log_is_named_and_let_go(patient: Patient, text:
     before = path.read_text()
     remark = patient.mended(kind)
     assert str(path) in remark.message
-    assert path.with_name("app.disabled").read_text() == before
+    [kept] = path.parent.glob("app.*.disabled")
+    assert kept.read_text() == before
     assert not [kind for kind in patient.kinds() if kind.startswith("logrotate")]
 
 
@@ -398,6 +399,27 @@ def test_a_folder_that_is_a_symlink_is_the_same_folder(patient: Patient, tmp_pat
     (tmp_path / "link").symlink_to(patient.path.parent)
     rule(patient, f"{tmp_path}/link/*.jsonl {{\n}}\n")
     patient.mended("logrotate-renames")
+
+
+def test_the_commands_for_several_rules_of_a_file_may_all_be_run(patient: Patient) -> None:
+    Disk(patient.path.parent).make(1, 1)
+    patient.path.with_name("web.jsonl").write_text("{}\n")
+    path = rule(patient, "DIR/*.jsonl\n/other.log\n{\n daily\n}\nLOG {\n copytruncate\n}\n/last {\n}\n")
+    found = [remark for remark in patient.diagnosed().troubles if remark.check == "logrotate"]
+    assert len(found) == 2
+    for remark in found:
+        sh(remark.command)
+    assert "logrotate" not in {remark.check for remark in patient.diagnosed().troubles}
+    assert [each.patterns for each in rules((str(path),))] == [
+        ("/other.log", str(patient.path.with_name("web.jsonl"))), ("/last",),
+    ]  # fmt: skip
+
+
+def test_rules_that_cannot_be_read_are_told(patient: Patient, tmp_path: Path) -> None:
+    Disk(patient.path.parent).make(1)
+    os.mkfifo(tmp_path / "rules")
+    patient.rules = tmp_path / "rules"
+    assert patient.remark("rules-not-read").facts["files"] == [str(patient.rules)]
 
 
 def test_what_logrotate_has_done_before_is_told(

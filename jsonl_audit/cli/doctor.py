@@ -7,7 +7,7 @@ import click
 from jsonl_audit.cli.colours import Paint, wanted
 from jsonl_audit.cli.options import color_option, log_path, path_argument
 from jsonl_audit.cli.streams import Output, Progress, ReaderGoneError
-from jsonl_audit.cli.visible import json_on_terminal, json_text, visible
+from jsonl_audit.cli.visible import json_on_terminal, json_text
 
 EXAMPLES = """\
 \b
@@ -28,7 +28,7 @@ _COLOURS = {"problem": "red", "warning": "yellow", "remark": "cyan", "ok": "gree
 )
 @click.option("--full", is_flag=True, help="Look for long lines in all segments, not only in the newest 256 MiB.")
 @click.option(
-    "--logrotate", multiple=True, type=click.Path(), metavar="PATH",
+    "--logrotate", multiple=True, type=click.Path(exists=True), metavar="PATH",
     help="Rules of logrotate, a file or a folder, in the place of /etc/logrotate.conf and /etc/logrotate.d.",
 )  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Also show in full what is well.")
@@ -74,9 +74,9 @@ def command(
             out.write(json_on_terminal(text) if out.terminal else text)
         else:
             for line in found.text(everything=everything).split("\n"):
-                level, colon, rest = visible(line).partition(": ")
+                level, colon, rest = line.partition(": ")
                 painted = level in _COLOURS and colon
-                out.line(f"{paint(level, _COLOURS[level], bold=True)}: {rest}" if painted else visible(line))
+                out.line(f"{paint(level, _COLOURS[level], bold=True)}: {rest}" if painted else line)
         out.flush()
     except ReaderGoneError:  # the status is the diagnosis's, even where nobody reads it
         pass

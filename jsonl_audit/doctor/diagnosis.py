@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from jsonl_audit.visible import visible
+
 __all__ = ["LEVELS", "Diagnosis", "Remark"]
 
 LEVELS = ("ok", "remark", "warning", "problem")
@@ -88,7 +90,7 @@ class Diagnosis:
     def text(self, *, everything: bool = False) -> str:
         """The diagnosis for a person; `everything`: also each thing that is well, which else are only named."""
         troubles = self.troubles
-        parts = [f"{_summary(troubles)}\n{self.path}"]
+        parts = [f"{_summary(troubles)}\n{visible(self.path)}"]
         parts += [_shown(remark) for remark in troubles]
         well = [remark for remark in self.remarks if remark.level == "ok"]
         if everything:
@@ -117,4 +119,4 @@ def _shown(remark: Remark) -> str:
         lines.append(f"  In the program that writes it: AuditLog(…, {remark.setting})")
     if remark.command:
         lines.append(f"  $ {remark.command}")
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))  # a name may hold anything, a line that looks like a remark too

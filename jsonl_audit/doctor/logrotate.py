@@ -59,48 +59,55 @@ class Rule:
         return sorted({_resolved(path) for path in found if not os.path.islink(path)})
 
 
-def rules(places: tuple[str, ...] = PLACES) -> list[Rule]:
-    """The rules of these files and folders, each file read once."""
+def rules(places: tuple[str, ...] = PLACES, unread: list[str] | None = None) -> list[Rule]:
+    """The rules of these files and folders, each file read once. `unread` takes what may not be read."""
     found: list[Rule] = []
-    seen: set[str] = set()
+    files = _Files(found, set(), [] if unread is None else unread)
     for place in places:
-        _place(place, frozenset(), None, found, seen, _DEEPEST)
+        files.read(place, frozenset(), None, _DEEPEST)
     return found
 
 
-def _place(
-    place: str, words: frozenset[str], keeps: int | None, found: list[Rule], seen: set[str], deep: int
-) -> tuple[frozenset[str], int | None]:
-    """Reads a file or a folder; what holds for all blocks behind it."""
-    if storage.is_directory(place):
+class _Files:
+    """The files that have been read, and the rules in them."""
+
+    def __init__(self, found: list[Rule], seen: set[str], unread: list[str]) -> None:
+        self.found = found
+        self._seen = seen
+        self._unread = unread
+
+    def read(
+        self, place: str, words: frozenset[str], keeps: int | None, deep: int
+    ) -> tuple[frozenset[str], int | None]:
+        """Reads a file or a folder; what holds for all blocks behind it."""
         try:
-            names = sorted(storage.list_directory(place))
-        except OSError:  # it may not be listed: whoever runs logrotate may
+            if storage.is_directory(place):
+                for name in sorted(storage.list_directory(place)):
+                    path = os.path.join(place, name)
+                    if not name.endswith(_IGNORED) and storage.is_file(path):
+                        words, keeps = self.read(path, words, keeps, deep)
+                return words, keeps
+            own = os.path.realpath(place)
+            if own in self._seen or not deep:
+                return words, keeps
+            self._seen.add(own)
+            with storage.reading(own) as fd:
+                text = storage.read(fd, 0, _LONGEST).decode("utf-8", "surrogateescape")
+        except FileNotFoundError:
             return words, keeps
-        for name in names:
-            if not name.endswith(_IGNORED) and storage.is_file(os.path.join(place, name)):
-                words, keeps = _place(os.path.join(place, name), words, keeps, found, seen, deep)
-        return words, keeps
-    own = os.path.realpath(place)
-    if own in seen or not deep:
-        return words, keeps
-    seen.add(own)
-    try:
-        with storage.reading(own) as fd:
-            text = storage.read(fd, 0, _LONGEST).decode("utf-8", "surrogateescape")
-    except OSError:
-        return words, keeps
-    return _Reader(place, text, found, seen, deep).read(words, keeps)
+        except OSError:
+            self._unread.append(place)
+            return words, keeps
+        return _Reader(place, text, self, deep).read(words, keeps)
 
 
 class _Reader:
     """Reads one file, line by line, as logrotate does: patterns, `{`, a directive a line, scripts passed over."""
 
-    def __init__(self, file: str, text: str, found: list[Rule], seen: set[str], deep: int) -> None:
+    def __init__(self, file: str, text: str, files: _Files, deep: int) -> None:
         self._file = file
         self._lines = enumerate(text.split("\n"), 1)
-        self._found = found
-        self._seen = seen
+        self._files = files
         self._deep = deep
 
     def read(self, words: frozenset[str], keeps: int | None) -> tuple[frozenset[str], int | None]:
@@ -136,7 +143,7 @@ class _Reader:
                         break
                 continue
             words, keeps = self._directive(line, words, keeps)
-        self._found.append(Rule(self._file, first, opens, last, tuple(patterns), words, keeps))
+        self._files.found.append(Rule(self._file, first, opens, last, tuple(patterns), words, keeps))
 
     def _within(self, opens: int, rest: str) -> Iterator[tuple[int, str]]:
         for number, line in [(opens, rest)]:
@@ -148,7 +155,7 @@ class _Reader:
         word, _, value = line.replace("=", " ", 1).partition(" ")
         word, value = word.strip(), value.strip()
         if word == "include":
-            return _place(value.strip("\"'"), words, keeps, self._found, self._seen, self._deep - 1)
+            return self._files.read(value.strip("\"'"), words, keeps, self._deep - 1)
         if word == "rotate" and value.isdigit():
             keeps = int(value)
         if word.startswith("no") and word[2:] in ("copytruncate", "copy", "create", "compress"):

@@ -26,6 +26,7 @@ class User:
 def users_of(paths: dict[str, os.stat_result]) -> dict[str, list[User]]:
     """Who has each of these files open; this process is left out, and so is what it may not look at."""
     keys = {(found.st_dev, found.st_ino): path for path, found in paths.items()}
+    names = {os.path.basename(path) for path in paths}
     users: dict[str, list[User]] = {path: [] for path in paths}
     if sys.platform != "linux":
         return users
@@ -33,8 +34,11 @@ def users_of(paths: dict[str, os.stat_result]) -> dict[str, list[User]]:
         if pid == os.getpid():
             continue
         for number in _numbers(f"{_PROC}/{pid}/fd"):
-            try:
-                found = storage.stat(f"{_PROC}/{pid}/fd/{number}")
+            link = f"{_PROC}/{pid}/fd/{number}"
+            try:  # a look at a file of a share that is gone might not return: only at those of these names
+                if os.path.basename(os.readlink(link)).removesuffix(" (deleted)") not in names:
+                    continue
+                found = storage.stat(link)
             except OSError:
                 continue
             path = keys.get((found.st_dev, found.st_ino))

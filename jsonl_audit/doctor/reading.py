@@ -79,10 +79,10 @@ def _verified(place: Place, verified: tuple[str, str] | None) -> Iterator[Remark
     since = verified[0] if verified is not None else place.figures.first_ts if place.figures is not None else None
     days = (now - instants.micros(since)) / 86_400e6 if since is not None and instants.is_instant(since) else 0.0
     if days > _OFTEN:
-        said = f"was last verified at {since}" if verified is not None else f"has records since {since}, and"
+        never = f"the log has records since {since}, and nobody has verified it yet, as far as is recorded"
         yield Remark(
             "reading", "not-verified-lately", "remark",
-            f"the log {said}{'' if verified is not None else ' nobody has verified it yet, as far as is recorded'}",
+            never if verified is None else f"the log was last verified at {since}",
             "A change that is found late is in every backup by then. A cron job that verifies costs seconds.",
             shell.run("jsonl-audit", "verify", place.names.path), path=place.names.path,
             facts={"days": round(days, 1)},

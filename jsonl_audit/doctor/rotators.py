@@ -34,7 +34,8 @@ STATUS = ("/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status", "/
 
 def rotators(place: Place, *, logrotate: tuple[str, ...] = PLACES) -> Iterator[Remark]:
     """Each rule for the active file, or for sealed ones."""
-    found = rules(logrotate)
+    unread: list[str] = []
+    found = rules(logrotate, unread)
     sealed = os.path.join(place.names.directory, place.names.sealed(_STAMP))
     said = 0
     for rule in found:
@@ -42,6 +43,13 @@ def rotators(place: Place, *, logrotate: tuple[str, ...] = PLACES) -> Iterator[R
         if active or rule.matches(sealed):
             said += 1
             yield _remark(place, rule, active=active)
+    if unread:
+        said += 1
+        yield Remark(
+            "logrotate", "rules-not-read", "remark", f"{len(unread)} of its rules may not be read: {unread[0]}",
+            "One of them may be for the log. Run this as root.",
+            shell.run("sudo", "jsonl-audit", "doctor", place.names.path), path=unread[0], facts={"files": unread},
+        )  # fmt: skip
     when = _rotated(place)
     if when is not None:
         said += 1
@@ -85,14 +93,16 @@ def _without(place: Place, rule: Rule) -> str:
     own = {*place.found, place.names.path}
     others = [path for path in rule.files() if path not in own and not _is_own(place, path)]
     kept = [pattern for pattern in rule.patterns if not _is_for(place, pattern)]
-    edit = f"sed -i.disabled {{}} {shell.word(rule.file)}"
+    edit = f"sed -i.{rule.first}.disabled"  # each keeps a copy of its own
     stay = kept + [path for path in others if not Rule("", 0, 0, 0, tuple(kept), rule.words).matches(path)]
     if not stay:
-        return edit.format(shell.word(f"{rule.first},{rule.last}s/^/# /"))
+        return f"{edit} {shell.word(f'{rule.first},{rule.last}s/^/# /')} {shell.word(rule.file)}"
     patterns = " ".join(f'"{path}"' for path in stay)
-    behind = _behind(rule)
-    new = f"{patterns} {{{behind}".replace("\\", "\\\\")
-    return edit.replace("{}", shell.word(f"{rule.first},{rule.opens}c\\{new}"))
+    new = f"{patterns} {{{_behind(rule)}".replace("\\", "\\\\")
+    script = ["-e", f"{rule.first}c\\{new}"]
+    if rule.opens > rule.first:  # no line goes, so that what is said of other rules of this file stays right
+        script += ["-e", f"{rule.first + 1},{rule.opens}s/^/# /"]
+    return f"{edit} {' '.join(map(shell.word, script))} {shell.word(rule.file)}"
 
 
 def _is_for(place: Place, pattern: str) -> bool:

@@ -70,7 +70,7 @@ def _one(place: Place, arrived: Arrived) -> Iterator[Remark]:
             f"{where} seq {arrived.seq} of {figures.last_seq}, since {arrived.time}",
             "What is in one place only is lost with it, and may be rewritten there without anybody's notice. Its "
             "shipper has stopped: -f goes on with what is appended.",
-            shell.run("jsonl-audit", "ship", place.names.path, arrived.destination), path=arrived.path, facts=facts,
+            shell.run("jsonl-audit", "ship", paths=[place.names.path, arrived.destination]), path=arrived.path, facts=facts,
         )  # fmt: skip
 
 
@@ -89,6 +89,6 @@ def _kept(place: Place, found: list[Arrived]) -> Iterator[Remark]:
         f"{len(place.sealed):,} sealed segments are here, and {keep} are to be kept: the others wait until they have "
         f"arrived at {slowest.destination}",
         "The disk fills up until they are shipped, or that destination is given up.",
-        shell.run("jsonl-audit", "ship", place.names.path, slowest.destination), path=slowest.path,
+        shell.run("jsonl-audit", "ship", paths=[place.names.path, slowest.destination]), path=slowest.path,
         facts={"sealed": len(place.sealed), "backup_count": keep, "destination": slowest.destination},
     )  # fmt: skip

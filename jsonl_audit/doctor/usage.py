@@ -95,7 +95,7 @@ def _alone(place: Place, holders: list[User]) -> Iterator[Remark]:
     """A log that is shared with nobody. Only who sees every process can tell."""
     pids = {user.pid for user in holders if user.writes}
     sees_all = hasattr(os, "geteuid") and os.geteuid() == 0
-    if sees_all and len(pids) == 1 and place.holder.get("shared") is True and place.holder.get("pid") in pids:
+    if sees_all and len(pids) == 1 and place.holder.get("shared") is True and [place.holder.get("pid")] == [*pids]:
         name = next(user.name for user in holders)
         yield Remark(
             "usage",
