@@ -70,7 +70,8 @@ def _one(place: Place, arrived: Arrived) -> Iterator[Remark]:
             f"{where} seq {arrived.seq} of {figures.last_seq}, since {arrived.time}",
             "What is in one place only is lost with it, and may be rewritten there without anybody's notice. Its "
             "shipper has stopped: -f goes on with what is appended.",
-            shell.run("jsonl-audit", "ship", paths=[place.names.path, arrived.destination]), path=arrived.path, facts=facts,
+            shell.run("jsonl-audit", "ship", paths=[place.names.path, arrived.destination]),
+            path=arrived.path, facts=facts,
         )  # fmt: skip
 
 
