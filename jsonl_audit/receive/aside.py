@@ -25,11 +25,15 @@ _PIECE = 1 << 16
 
 
 class Aside:
-    """Lines that were kept aside, in a directory. `pieces` are the newest of them, which a crash's end may be."""
+    """Lines that were kept aside, in a directory. `pieces` are the newest of them, which a crash's end may be.
 
-    def __init__(self, directory: str) -> None:
-        self.path = os.path.join(directory, "aside.jsonl")
-        self._before = os.path.join(directory, "aside.before.jsonl")
+    With `for_good` none of them is ever let go.
+    """
+
+    def __init__(self, directory: str, name: str = "aside", *, for_good: bool = False) -> None:
+        self.path = os.path.join(directory, f"{name}.jsonl")
+        self._before = os.path.join(directory, f"{name}.before.jsonl")
+        self._for_good = for_good
         self.pieces: deque[bytes] = deque()
         self._pieces_bytes = 0
         self._seen: deque[bytes] = deque(maxlen=4096)
@@ -93,12 +97,16 @@ class Aside:
             while self._pieces_bytes > _PIECES_BYTES:
                 self._pieces_bytes -= len(self.pieces.popleft())
 
+    def __bool__(self) -> bool:
+        """Whether anything was ever kept."""
+        return self._size > 0
+
     def flush(self) -> None:
         """Writes what is not written. Raises OSError."""
         if not self._pending:
             return
         data = b"".join(self._pending)
-        if self._size > _LIMIT and storage.exists(self.path):
+        if self._size > _LIMIT and not self._for_good and storage.exists(self.path):
             storage.replace(self.path, self._before)
             self._size, self._whole = len(data), True
         fd = storage.open_append(self.path, create=True)

@@ -175,12 +175,8 @@ def _compared(check: StreamCheck, log: str | None, runs: list[Run], *, alone: bo
             check.records -= run.count
             check.runs.remove(run)
             continue
-        if run.crashed and run.last_seq >= longest.last_seq:
-            what = (
-                f"{spelled(run.first_seq, longest.last_seq)}: lost at the source in a crash; its seqs were taken again"
-            )
-            check.told.say("voided", what, log=log, first_seq=run.first_seq, last_seq=longest.last_seq)
-            longest = run
+        if run.forked:
+            longest = run if run.last_seq > longest.last_seq else longest
             continue
         same, other = parting(longest, run)
         if other is not None:

@@ -71,6 +71,8 @@ class Collected:
     """How many of each kind."""
     aside: str
     """The file of lines that are no whole record."""
+    forks: str | None
+    """The file of records of a second history; None where there never was one. Once it is looked at, move it away."""
 
     @property
     def exit_code(self) -> int:
@@ -108,6 +110,8 @@ class Collected:
         if aside:
             told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(aside.items()))
             lines.append(f"  {told}: see {self.aside}")
+        if self.forks is not None:
+            lines.append(f"  two histories of one log came, now or earlier: look at {self.forks}, then move it away")
         return "\n".join(lines)
 
 
@@ -223,6 +227,8 @@ def report_of(collector: Collector, *, check: bool) -> Collected:
     }
     if any(log.gaps for log in logs) or len(collector.waiting):
         verdicts.add("incomplete")
+    if collector.forks:
+        verdicts.add("forked")
     return Collected(
         verdict=max(verdicts, key=VERDICTS.index),
         directory=collector.directory,
@@ -234,6 +240,7 @@ def report_of(collector: Collector, *, check: bool) -> Collected:
         findings=tuple(telling.kept),
         counts=dict(telling.counts),
         aside=collector.aside.path,
+        forks=collector.forks.path if collector.forks else None,
     )
 
 

@@ -12,13 +12,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
+from typing import Any
 
 from jsonl_audit import record, storage
 from jsonl_audit.errors import NewerFormatError, StorageError
 from jsonl_audit.lines import Lines
 from jsonl_audit.receive.arriving import Arrived, Opener
 from jsonl_audit.receive.aside import Aside
-from jsonl_audit.receive.ends import settle
+from jsonl_audit.receive.ends import VOIDED, settle, unfinished
 from jsonl_audit.receive.gaps import spelled
 from jsonl_audit.receive.gathered import Gathered
 from jsonl_audit.receive.ordinary import TOGETHER, going_on
@@ -32,7 +33,6 @@ from jsonl_audit.segment import Header, parse_header
 __all__ = ["Collector"]
 
 FORK = ("fork", "came twice, with different bytes: two histories of one log")
-VOIDED = ("voided", "taken again: a crash left a batch unfinished, or lost what was not synced")
 _RECENT = 8192
 _FORKS = 16
 """Records that were told twice, differently, that are remembered for one segment."""
@@ -84,6 +84,7 @@ class Collector:
     def _resume(self) -> None:
         """Goes on from what lies there."""
         self.aside = Aside(self._place.state)
+        self.forks = Aside(self._place.state, "forks", for_good=True)
         for log in self._place.logs():
             gathered = self.logs[log] = Gathered(self.directory, log)
             for strand in gathered.resume():
@@ -172,7 +173,8 @@ class Collector:
         seq = record.seq_of(line)
         if line[-141:-77] in self._dead:
             self._dead[own] = None
-            self.aside.keep(line, "voided", "what it goes on from is no part of the log", self.input_lines)
+            why = VOIDED if unfinished([line]) else FORK
+            self._keep(None, [line], why)
         elif self.is_written(seq, line):
             self.doubles += 1
         elif not self.waiting.add(seq, line):
@@ -200,7 +202,7 @@ class Collector:
                     "fork", message, log=log.log, segment=header.segment, first_seq=header.seq, line=self.input_lines,
                     expected=known.decode(), actual=header.hash,
                 )  # fmt: skip
-                self.aside.keep(line, "fork", message, self.input_lines)
+                self.forks.keep(line, "fork", message, self.input_lines)
             return True
         self._begin(log, header, line)
         return True
@@ -211,8 +213,6 @@ class Collector:
         self._append(strand, line)
         before = log.strands.get(header.segment - 1)
         if before is not None:
-            strand.sync()  # without this header nobody would know of the other segment whether it is whole
-            log.sync_names()
             self._settle(before)
         if header.segment == log.newest:
             log.promote(strand)
@@ -274,8 +274,7 @@ class Collector:
 
     def _parted(self, log: Gathered, number: int, seq: int, line: bytes) -> bool:
         """A record that goes on from one that another record goes on from already. False where it may be right yet."""
-        batch = record.batch_of(line)
-        if (batch is not None and batch[0] < batch[1]) or log.torn_behind(seq - 1):
+        if unfinished([line]):
             self.bury(log, number, [line], VOIDED)
             return True
         strand = log.strands.get(number)
@@ -284,26 +283,27 @@ class Collector:
             return True
         if len(strand.forks) < _FORKS:
             strand.forks.append((seq, line[-141:-77]))
-        self._keep(log, number, [line], FORK)
+        self._keep(log.segment_named(number), [line], FORK)
         return False
 
     def bury(self, log: Gathered, number: int, lines: list[bytes], why: tuple[str, str]) -> None:
         """Puts records aside that are no part of the log, with what goes on from them."""
         while (more := self.waiting.take(record.seq_of(lines[-1]) + 1, lines[-1][-67:-3])) is not None:
             lines.append(more)
-        self._keep(log, number, lines, why)
+        self._keep(log.segment_named(number), lines, why)
         self._dead.update(dict.fromkeys(line[-67:-3] for line in lines))
         while len(self._dead) > _RECENT:
             del self._dead[next(iter(self._dead))]
 
-    def _keep(self, log: Gathered, number: int, lines: list[bytes], why: tuple[str, str]) -> None:
+    def _keep(self, segment: dict[str, Any] | None, lines: list[bytes], why: tuple[str, str]) -> None:
         kind, words = why
         first, last = record.seq_of(lines[0]), record.seq_of(lines[-1])
-        kept = [self.aside.keep(line, kind, words, None) for line in lines]
+        where = self.forks if kind == "fork" else self.aside
+        kept = [where.keep(line, kind, words, None) for line in lines]
         if any(kept):
             self.told.say(
-                kind, f"{spelled(first, last)} {words}", log=log.log, segment=number, first_seq=first, last_seq=last,
-                line=self.input_lines or None, actual=lines[0][-67:-3].decode(),
+                kind, f"{spelled(first, last)} {words}", first_seq=first, last_seq=last,
+                line=self.input_lines or None, actual=lines[0][-67:-3].decode(), **(segment or {}),
             )  # fmt: skip
 
     def forget(self, strand: Strand) -> None:
@@ -328,6 +328,7 @@ class Collector:
         self._dirty = {strand for strand in self._dirty if strand.unsynced}
         self.waiting.flush()
         self.aside.flush()
+        self.forks.flush()
         if time.monotonic() >= self._due:
             began = time.monotonic()
             self._mend()
@@ -345,6 +346,7 @@ class Collector:
         self.waiting.clean()
         self.waiting.sync()
         self.aside.sync()
+        self.forks.sync()
 
     def _mend(self) -> None:
         """Looks again at segments of which two histories came: what is missing of the right one may have come since."""

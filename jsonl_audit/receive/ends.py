@@ -13,8 +13,10 @@ from jsonl_audit.segment import Previous
 if TYPE_CHECKING:
     from jsonl_audit.receive.collector import Collector
 
-__all__ = ["settle"]
+__all__ = ["VOIDED", "settle", "unfinished"]
 
+VOIDED = ("voided", "taken again: a crash left a batch unfinished")
+LOST = ("fork", "arrived, and the log goes on without: a power cut took it from the source, or it was rolled back")
 _LONGEST_HOLE = 64 << 20
 _BLOCK = 1 << 20
 
@@ -35,13 +37,20 @@ def settle(collector: Collector, strand: Strand) -> None:
             if actual:
                 _altered(collector, strand, said, actual)
             return
+        following = log.strands.get(strand.number + 1)
+        if following is not None:  # without its header nobody would know of this one whether it is whole
+            following.sync()
+            log.sync_names()
         log.seal(strand)
     behind = strand.end - said.bytes
+    if said.torn_bytes > 0 and behind == said.torn_bytes + 1 and _without_lf(collector, strand, said):
+        behind -= 1
     if behind > max(said.torn_bytes, 0) and said.torn_bytes >= 0:
         _cut(collector, strand, said)
         behind = 0
     if said.torn_bytes > 0 and not _torn_end(collector, strand, said, behind):
         return
+    _second_history(collector, strand, said)
     strand.sync()
     collector.tips.pop(strand.tip, None)
     _leave(collector, strand)
@@ -76,6 +85,38 @@ def _torn_end(collector: Collector, strand: Strand, said: Previous, behind: int)
     return False
 
 
+def _without_lf(collector: Collector, strand: Strand, said: Previous) -> bool:
+    """Takes off the LF of a line that was cut right before it, and got one on the way. False where that is not so."""
+    if digest_of(strand.path, said.bytes, strand.end - 1) != said.torn_blake3:
+        return False
+    _end_at(collector, strand, strand.end - 1)
+    return True
+
+
+def _end_at(collector: Collector, strand: Strand, stop: int, more: bytes = b"") -> None:
+    """Makes the file of a segment end there, with `more` behind it."""
+    copy_part(strand.path, stop, strand.path + ".new", more)
+    collector.tips.pop(strand.tip, None)
+    strand.resume()
+    if stop + len(more) > strand.end:  # a line without its end counts as written here
+        strand.end, strand.piece = stop + len(more), b""
+    collector.tips[strand.tip] = strand
+    collector.forget(strand)
+
+
+def _second_history(collector: Collector, strand: Strand, said: Previous) -> None:
+    """Names whole records behind the last one that counts: a crash leaves there a batch without its end, and no other,
+    unless zeros of a power cut stand before them."""
+    behind = lines_between(strand.path, said.bytes, strand.end)
+    whole = []
+    for line in behind:
+        if b"\0" in line or not record.own_hash_right(line):
+            break
+        whole.append(line)
+    if whole and not unfinished(whole):
+        collector.bury(collector.logs[strand.log], strand.number, whole, LOST)
+
+
 def _add(strand: Strand, data: bytes) -> None:
     strand.append(data, strand.tip, strand.last_seq, strand.ts)
     strand.flush()
@@ -100,13 +141,9 @@ def _mended(collector: Collector, strand: Strand, said: Previous) -> bool:
             wrong = lines_between(strand.path, stop, strand.end)
             what = "another record in its place is the one that the next segment's header vouches for"
             for line in wrong:
-                collector.aside.keep(line, "fork", what, None)
-            collector.aside.sync()
-            copy_part(strand.path, stop, strand.path + ".new", text)
-            collector.tips.pop(strand.tip, None)
-            strand.resume()
-            collector.tips[strand.tip] = strand
-            collector.forget(strand)
+                collector.forks.keep(line, "fork", what, None)
+            collector.forks.sync()
+            _end_at(collector, strand, stop, text)
             collector.records += len(chain) - len(wrong)
             strand.forks.remove((seq, prev))
             return True
@@ -126,32 +163,32 @@ def _chain(collector: Collector, seq: int, prev: bytes, last: int) -> list[bytes
 
 def _leave(collector: Collector, strand: Strand) -> None:
     """Lets go of what waited for a segment that is whole now, and is no part of it."""
-    assert strand.said is not None
     log = collector.logs[strand.log]
     for seq, prev in [*strand.forks, (strand.last_seq + 1, strand.tip)]:
-        while (line := collector.waiting.take(seq, prev)) is not None:
-            collector.bury(log, strand.number, [line], why_behind(line, strand.said))
+        while chain := _chain(collector, seq, prev, 1 << 62):
+            collector.bury(log, strand.number, chain, _why(chain))
 
 
 def _cut(collector: Collector, strand: Strand, said: Previous) -> None:
     """Takes away what arrived behind a segment's last record and is not in it at the source: a crash there lost it."""
     gone = lines_between(strand.path, said.bytes, strand.end)
     collector.records -= len(gone)
-    collector.bury(collector.logs[strand.log], strand.number, gone, why_behind(gone[-1], said))
+    collector.bury(collector.logs[strand.log], strand.number, gone, _why(gone))
     collector.aside.sync()
-    copy_part(strand.path, said.bytes, strand.path + ".new")
-    collector.tips.pop(strand.tip, None)
-    strand.resume()
-    collector.tips[strand.tip] = strand
-    collector.forget(strand)
+    collector.forks.sync()
+    _end_at(collector, strand, said.bytes)
 
 
-def why_behind(line: bytes, said: Previous) -> tuple[str, str]:
-    """Why a record that arrived is none of its segment's, by the header of the next one: what `bury` is told."""
-    batch = record.batch_of(line)
-    if said.torn_bytes or (batch is not None and batch[0] < batch[1]):
-        return "voided", "taken again: a crash left a batch unfinished, or lost what was not synced"
-    return "fork", "arrived, and the log goes on without: a power cut took it from the source, or it was rolled back"
+def unfinished(lines: list[bytes]) -> bool:
+    """Whether records that go on from each other are no more than a part of one batch, without its end."""
+    found = [record.batch_of(line) for line in lines]
+    counts = {batch[1] for batch in found if batch is not None}
+    return None not in found and len(counts) == 1 and all(batch is not None and batch[0] < batch[1] for batch in found)
+
+
+def _why(lines: list[bytes]) -> tuple[str, str]:
+    """Why records that arrived are none of their segment's, by the header of the next one: what `bury` is told."""
+    return VOIDED if unfinished(lines) else LOST
 
 
 def _altered(collector: Collector, strand: Strand, said: Previous, actual: str) -> None:

@@ -18,11 +18,12 @@ import re
 from bisect import bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from jsonl_audit import record, storage
 from jsonl_audit.content import first_line_of
 from jsonl_audit.errors import LogError, NewerFormatError, WrongLogError
-from jsonl_audit.receive.strand import Strand
+from jsonl_audit.receive.strand import Strand, digest_of
 from jsonl_audit.segment import Header, Names, Previous, is_sealed_name, parse_header
 from jsonl_audit.succession import line_before
 
@@ -105,9 +106,18 @@ class Gathered:
                 strand = Strand(path, header)
                 strand.resume()
                 self.add(strand)
+            elif _PART.fullmatch(os.path.basename(path)):
+                self._leftover(header.segment, path)
         if self.newest in self.strands:
             self.promote(self.strands[self.newest])
         return list(self.strands.values())
+
+    def _leftover(self, number: int, path: str) -> None:
+        """A file of a segment that is there under another name, too: a power cut kept one of two changes of its name."""
+        known, size = self.path_of(number), storage.size(path)
+        if known is None or digest_of(path, 0, size) != digest_of(known, 0, size):
+            raise WrongLogError(f"segment {number} is here twice, with different bytes; move this one away", path=path)
+        storage.unlink(path)
 
     def _named(self, name: str) -> None:
         """Learns the name of the log from that of one of its files, the one that bears it if there is one."""
@@ -122,7 +132,7 @@ class Gathered:
         name = os.path.basename(path)
         packed = name.endswith((".gz", ".zst"))
         torn = said is not None and said.torn_bytes != 0
-        if said is not None and torn and not packed and storage.size(path) < said.bytes + said.torn_bytes:
+        if said is not None and torn and not packed and not _ended(path, said):
             strand = Strand(path, header)
             strand.resume()
             strand.sealed = True
@@ -152,6 +162,10 @@ class Gathered:
             return number if seq <= whole.last_seq else None
         return number if strand is not None and seq <= strand.last_seq else None
 
+    def segment_named(self, number: int) -> dict[str, Any]:
+        """Which segment a finding is about."""
+        return {"log": self.log, "segment": number}
+
     def homes_of(self, seq: int) -> Iterator[int]:
         """The segments that a record with this seq may stand in: its own, and those before it that a crash ended."""
         at = bisect_right(self._starts, (seq, 1 << 62)) - 1
@@ -162,16 +176,6 @@ class Gathered:
                 yield number
             if strand is not None and (strand.sealed or seq <= strand.last_seq):
                 yield number
-
-    def torn_behind(self, seq: int) -> bool:
-        """Whether a seq is the last committed one of a segment behind which a crash left something."""
-        number = self.segment_of(seq)
-        if number is None:
-            return False
-        strand, whole = self.strands.get(number), self.whole.get(number)
-        if strand is not None:
-            return strand.said is not None and strand.said.torn_bytes != 0 and seq == strand.said.last_seq
-        return whole is not None and whole.torn and seq == whole.last_seq
 
     def path_of(self, number: int) -> str | None:
         """The file of a segment."""
@@ -310,6 +314,14 @@ class Gathered:
         for strand in self.strands.values():
             if strand.path == before != self.names.path:
                 self._move(strand, self.names.path)
+
+
+def _ended(path: str, said: Previous) -> bool:
+    """Whether what a crash left behind the last record of a segment stands there."""
+    stop = said.bytes + said.torn_bytes
+    return storage.size(path) >= stop and (
+        said.torn_blake3 is None or digest_of(path, said.bytes, stop) == said.torn_blake3
+    )
 
 
 def _header(path: str) -> Header | None:

@@ -18,7 +18,7 @@ class Run:
     """Records that go on from each other, first to last. Hashes are 64 hex digits each."""
 
     __slots__ = (
-        "batch", "batch_prev", "count", "crashed", "first_prev", "first_seq", "first_ts", "floor", "last", "last_seq",
+        "batch", "batch_prev", "count", "first_prev", "first_seq", "first_ts", "floor", "forked", "last", "last_seq",
         "log", "points", "segment", "stride", "told", "ts",
     )  # fmt: skip
 
@@ -32,10 +32,10 @@ class Run:
         """The log's UUID, once a header has said it."""
         self.segment: int | None = None
         """That the last header told."""
+        self.forked = False
+        """Whether it was told that its first record is a second one in its place."""
         self.floor = 0
         """The last seq that was purged before it begins."""
-        self.crashed = False
-        """Whether its first record takes the place of what a crash left of the segment before."""
         self.batch: tuple[int, int] | None = None
         """Of the last record, where its batch is not whole yet."""
         self.batch_prev: tuple[str, int, bytes] = ("", 0, b"")

@@ -108,7 +108,7 @@ class StreamCheck:
         if run is None and header is not None:
             run = self._rewound(prev)
         if run is None:
-            run = self._begun(line, own, prev, seq, header)
+            run = self._begun(line, own, prev, seq)
         else:
             self._extend(run, line, own, seq)
         if run is not None:
@@ -153,12 +153,11 @@ class StreamCheck:
                 expected=run.ts.decode(), actual=ts.decode("ascii", "replace"),
             )  # fmt: skip
 
-    def _begun(self, line: bytes, own: str, prev: str, seq: int, header: Header | None) -> Run | None:
+    def _begun(self, line: bytes, own: str, prev: str, seq: int) -> Run | None:
         """A record that goes on from none that a run ends with. None where it never happened."""
         found = record.batch_of(line)
         cut = found is not None and found[0] < found[1]
         known = self._recent.get(prev, self._before.get(prev))
-        crashed = header is not None and header.previous is not None and header.previous.torn_bytes != 0
         if known is not None:  # it goes on from a record that another one goes on from already, or that is void itself
             if cut or known:
                 last = seq
@@ -170,12 +169,11 @@ class StreamCheck:
                 self._void(seq, last)
                 self._remember(own, void=True)
                 return None
-            if not crashed:
-                what = f"seq {seq} came twice, with different bytes: two histories of one log"
-                self._say("fork", what, None, seq, actual=own)
+            what = f"seq {seq} came twice, with different bytes: two histories of one log"
+            self._say("fork", what, None, seq, actual=own)
         run = Run(seq, prev, own, record.ts_of(line).encode())
+        run.forked = known is not None
         run.point(seq, own)
-        run.crashed = crashed
         if cut and found is not None:
             run.batch = found
             if found[0] == 1:
@@ -203,6 +201,7 @@ class StreamCheck:
             if self.runs.ends.get(own) is not run:
                 what = f"seq {other.first_seq} came twice, with different bytes: two histories of one log"
                 self._say("fork", what, run, other.first_seq)
+                other.forked = True
                 continue
             self._linked(run, other.first_seq, other.first_ts)
             self.runs.remove(other)
@@ -237,6 +236,7 @@ class StreamCheck:
             what = "a header of another log goes on from this one"
             self._say("chain-broken", what, run, seq, expected=run.log, actual=header.log)
         run.log, run.segment = header.log, header.segment
+        run.points[seq] = header.hash  # what a shipper sends again begins with a header most often
         if header.purged is not None:
             run.floor = header.purged.last_seq
 
