@@ -10,6 +10,7 @@ from disk import Disk
 
 from jsonl_audit import NotALogError, NotShippedError, ship, shipped, storage, verify
 from jsonl_audit.segment import Names
+from jsonl_audit.writer import purge
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -34,10 +35,18 @@ def test_without_a_destination_nothing_waits(disk: Disk, tmp_path: Path) -> None
         assert len(disk.sealed()) == 1
 
 
-def test_backup_count_waits_and_says_so_when_it_gets_much(disk: Disk, tmp_path: Path) -> None:
-    notes = grown(disk, tmp_path / "there")
+def test_backup_count_waits_and_says_so_once_nothing_arrives_for_a_while(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not [note for note in grown(disk, tmp_path / "there", count=3) if "arrived at" in note]
+    assert len(disk.sealed()) == 3
+    monkeypatch.setattr(purge, "LATE", 0)
+    with disk.open(backup_count=1) as log:
+        for _ in range(2):
+            log.append("t")
+            log.rotate()
+        waiting = [note for note in log.notes if "arrived at" in note]
     assert len(disk.sealed()) == 5
-    waiting = [note for note in notes if "has arrived at" in note]
     assert len(waiting) == 1
     assert str(tmp_path / "there") in waiting[0]
     ship(disk.path, tmp_path / "there")
@@ -125,7 +134,7 @@ def test_a_purge_for_want_of_space_lets_nothing_go_that_has_not_arrived(
     monkeypatch.setattr(storage, "free_space", lambda _: (10, 1000))
     with disk.open(space_left=100, space_left_action="purge") as log:
         assert len(disk.sealed()) == 5
-        assert any("has arrived at" in note for note in log.notes)
+        assert any("arrived at" in note for note in log.notes)
     ship(disk.path, tmp_path / "there")
     with disk.open(space_left=100, space_left_action="purge") as log:
         log.append("t")

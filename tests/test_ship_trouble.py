@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -366,3 +368,52 @@ def test_a_next_segment_whose_source_is_gone_is_put_in_place(disk: Disk, there: 
     assert found[sealed.name].startswith(header) is False
     assert header in found.values()
     assert found[disk.path.name] == disk.path.read_bytes()
+
+
+def test_a_file_of_somebody_elses_in_the_way_of_an_unfinished_one_is_moved_aside(disk: Disk, there: Path) -> None:
+    disk.make(3, 3)
+    (sealed,) = disk.sealed()
+    packed = sealed.with_name(sealed.name + ".gz")
+    packed.write_bytes(gzip.compress(sealed.read_bytes()))
+    sealed.unlink()
+    there.mkdir()
+    (there / (packed.name + ".part")).write_bytes(b"a diary\n")
+    outcome = once(disk, there)
+    assert outcome.ok
+    assert "moved aside" in outcome.notes[0].message
+    found = lying(there)
+    assert found.pop(packed.name + ".part.1") == b"a diary\n"
+    assert found == lying(disk.folder)
+
+
+def test_zeros_that_a_power_cut_has_left_there_are_replaced_wherever_they_begin(disk: Disk, there: Path) -> None:
+    disk.make(4)
+    whole = disk.path.read_bytes()
+    for start in (0, 100, 512, 1024):
+        for size in (len(whole), len(whole) - 200):
+            there.mkdir(exist_ok=True)
+            (there / disk.path.name).write_bytes(whole[:start] + bytes(size - start))
+            outcome = once(disk, there)
+            assert (outcome.exit_code, f"zeros from byte {start}" in str(outcome.notes)) == (0, True)
+            assert lying(there) == {disk.path.name: whole}
+            shutil.rmtree(there)
+            shutil.rmtree(disk.folder / (disk.path.name + ".d"))
+
+
+def test_a_second_shipper_that_follows_waits_for_the_first_to_end(disk: Disk, there: Path) -> None:
+    disk.make(2)
+    there.mkdir()
+    fd = storage.open_lock(str(there / (disk.path.name + ".lock")))
+    assert storage.lock(fd)
+    told: list[str] = []
+
+    def stop() -> bool:
+        if told and fd not in closed:
+            storage.close(fd)
+            closed.append(fd)
+        return (there / disk.path.name).exists()
+
+    closed: list[int] = []
+    ship(disk.path, there, follow=True, interval=0.001, stop=stop, on_notice=lambda problem: told.append(str(problem)))
+    assert "ships or writes to this log" in told[0]
+    assert lying(there) == lying(disk.folder)

@@ -65,7 +65,7 @@ class Attached:
                     self._outcome.met("damaged", "this artifact is not what its name says; it was not copied", path)
                     return True
                 if there is None:
-                    put = put_whole(content, self._place, target, self._pace)
+                    put = put_whole(content, self._place, target, self._pace, self._outcome)
                     if put is None:
                         return False
                     self._outcome.bytes += put

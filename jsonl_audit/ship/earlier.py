@@ -76,7 +76,7 @@ class Earlier:
         if self._place.size(piece.name) is not None:
             return self._held_against(piece, piece.name)
         with piece.as_it_lies() as content:
-            put = put_whole(content, self._place, piece.name, self._pace)
+            put = put_whole(content, self._place, piece.name, self._pace, self._outcome)
         if put is None:
             return False
         self._outcome.bytes += put
@@ -116,7 +116,7 @@ class Earlier:
     def _completed(self, content: Content, name: str, there: int, hasher: Any, mode: int) -> bool:
         """Brings the rest of a file that is a beginning of the source's; False where that was not finished."""
         if not self._place.appends:
-            put = put_whole(content, self._place, name, self._pace)
+            put = put_whole(content, self._place, name, self._pace, self._outcome)
             self._outcome.bytes += put or 0
             return put is not None
         growing = Growing(self._place, name, there, hasher)

@@ -54,7 +54,7 @@ class Filling:
 
         Raises RefusedError, WrongLogError, NotALogError.
         """
-        standing = self._standing = stands(self._place, self._source, look)
+        standing = self._standing = stands(self._place, self._source, look, self._outcome)
         self._earlier.sealed_there = standing.sealed
         self._growing, self._number = standing.growing, standing.number
         return standing.number, standing.growing.at if standing.growing is not None else 0

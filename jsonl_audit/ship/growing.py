@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,8 @@ from blake3 import blake3
 from jsonl_audit import storage
 from jsonl_audit.content import Content
 from jsonl_audit.errors import StorageError
-from jsonl_audit.ship.compare import arrived_blocks, digest_there, same_beginning
+from jsonl_audit.ship.compare import arrived_blocks, digest_there, hole_at, same_beginning
+from jsonl_audit.ship.outcome import Shipped
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place, StoppedError, part_of
 
@@ -68,10 +70,11 @@ class Growing:
         return self.at >= stop
 
 
-def put_whole(content: Content, place: Place, name: str, pace: Pace) -> int | None:
+def put_whole(content: Content, place: Place, name: str, pace: Pace, outcome: Shipped) -> int | None:
     """Puts a file in the place, where there is none of that name, under its name only once all of it is there.
 
-    What an earlier shipper left of it unfinished is gone on with. Its length; None where it was time to end before.
+    What an earlier shipper left of it unfinished is gone on with; what is no beginning of it gives way to it, under
+    another name. Its length; None where it was time to end before.
     """
     if not place.appends:
         try:
@@ -85,10 +88,14 @@ def put_whole(content: Content, place: Place, name: str, pace: Pace) -> int | No
     if there is not None:
         place.forget_cached(part)
         hasher = same_beginning(content, place, part, there) if there <= content.size else None
-        if hasher is None:
-            place.remove(part)
-        else:
+        if hasher is not None:
             growing = Growing(place, part, there, hasher)
+        elif there <= content.size and hole_at(content, place, part, there) is not None:
+            place.remove(part)  # of a power cut, in the middle of it
+        else:
+            aside = next(f"{part}.{n}" for n in itertools.count(1) if place.size(f"{part}.{n}") is None)
+            place.rename(part, aside)
+            outcome.met("note", f"it was no beginning of {name} and stood in its way: moved aside", place.shown(aside))
     growing = growing or Growing(place, part)
     found = storage.stat(content.fd)
     if not content.size:

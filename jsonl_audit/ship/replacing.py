@@ -52,7 +52,7 @@ class Replacing:
 
     def frontier(self, look: Look) -> tuple[int, int]:
         """The segment that is to grow next at the place, and how many bytes of it are there: looked for there."""
-        standing = self._standing = stands(self._place, self._source, look)
+        standing = self._standing = stands(self._place, self._source, look, self._outcome)
         self._earlier.sealed_there = standing.sealed
         self._number = standing.number
         if standing.growing is not None:

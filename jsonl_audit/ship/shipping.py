@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import Any
 
-from jsonl_audit.errors import AuditError, LogError, StorageError
+from jsonl_audit.errors import AuditError, LockedError, LogError, StorageError
 from jsonl_audit.ship.outcome import Shipped, Tell
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.shipment import Shipment
@@ -44,7 +44,7 @@ def ship(
     :param destination: a folder, which is made if it is not there, or an address that fsspec knows, such as
         ``s3://bucket/logs`` (the extra ``fsspec``).
     :param follow: goes on until `stop`, looking each `interval` seconds, and tries again where the source or the
-        destination is out of reach.
+        destination is out of reach, full, or in use by another shipper.
     :param bwlimit: bytes a second, on average.
     :param hold: retention at the source (:meth:`AuditLog.purge <jsonl_audit.AuditLog.purge>`, ``backup_count``) waits
         until what it would let go is at this destination.
@@ -127,7 +127,7 @@ def _follow(shipments: list[Shipment], pace: Pace, interval: float) -> None:
                 if why:
                     shipment.outcome.say("note", "it goes on", shipment.names.path)
                 waiting[shipment] = 0.0, ""
-            except StorageError as error:  # out of reach, or full: that may pass
+            except (StorageError, LockedError) as error:  # out of reach, full, in use: that may pass
                 if str(error) != why:
                     shipment.outcome.say("note", f"{error.message}; it is tried again", error.path or "")
                 waiting[shipment] = min(max(interval, 2 * waited), PATIENCE), str(error)

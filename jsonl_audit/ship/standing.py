@@ -12,6 +12,7 @@ from jsonl_audit.errors import NotALogError, RefusedError, WrongLogError
 from jsonl_audit.segment import HEADER_LIMIT, Header, describe_foreign, parse_header
 from jsonl_audit.ship.compare import arrived_blocks, first_difference, hole_at, same_beginning
 from jsonl_audit.ship.growing import Growing
+from jsonl_audit.ship.outcome import Shipped
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place, part_of
 from jsonl_audit.ship.source import Look, Piece, Source
@@ -31,7 +32,7 @@ class Standing:
     """The active file, where it goes on."""
 
 
-def stands(place: Place, source: Source, look: Look) -> Standing:
+def stands(place: Place, source: Source, look: Look, outcome: Shipped) -> Standing:
     """What lies there. Puts ``.next`` in place where a shipper was stopped just before it could.
 
     Raises RefusedError where it is not a beginning of what lies at the source, WrongLogError where it is another log,
@@ -51,7 +52,7 @@ def stands(place: Place, source: Source, look: Look) -> Standing:
         size = place.size(active)
     if not size:
         return Standing(sealed, newest + 1 if newest else 0, None)
-    number, growing = _compared(place, active, size, source, look)
+    number, growing = _compared(place, active, size, source, look, newest, outcome)
     _remove_twin(place, active, number)
     if newest >= number:  # an older copy of what is there under its sealed name
         return Standing(sealed, newest + 1, None)
@@ -101,13 +102,18 @@ def _newest(place: Place, sealed: dict[str, str], source: Source, look: Look) ->
     return 0
 
 
-def _compared(place: Place, name: str, size: int, source: Source, look: Look) -> tuple[int, Growing]:
+def _compared(
+    place: Place, name: str, size: int, source: Source, look: Look, newest: int, outcome: Shipped
+) -> tuple[int, Growing]:
     """The active file there against the segment at the source that it is a beginning of."""
     shown = place.shown(name)
     header, text = begin_of(place, name)
     check_log(header, look.log, shown)
     if header is None:
-        piece = next((piece for piece in look.pieces if not piece.packed and _begins(source, piece, text)), None)
+        plain = [piece for piece in look.pieces if not piece.packed]
+        piece = next((piece for piece in plain if _begins(source, piece, text)), None)
+        later = (piece for piece in plain if piece.number > newest and _begins(source, piece, text, zeros=True))
+        piece = piece or next(later, None)
         if piece is None:
             raise NotALogError(describe_foreign(text), path=shown, line=1)
         number = piece.number
@@ -125,12 +131,12 @@ def _compared(place: Place, name: str, size: int, source: Source, look: Look) ->
     place.forget_cached(name)
     content = source.content if piece.live else None
     if content is not None:
-        return number, _same(place, name, size, content, piece)
+        return number, _same(place, name, size, content, piece, outcome)
     with piece.open() as content:
-        return number, _same(place, name, size, content, piece)
+        return number, _same(place, name, size, content, piece, outcome)
 
 
-def _same(place: Place, name: str, size: int, content: Content, piece: Piece) -> Growing:
+def _same(place: Place, name: str, size: int, content: Content, piece: Piece, outcome: Shipped) -> Growing:
     there = content.grown()
     hasher = same_beginning(content, place, name, min(size, there))
     if hasher is not None and size <= there:
@@ -142,6 +148,7 @@ def _same(place: Place, name: str, size: int, content: Content, piece: Piece) ->
     shown = place.shown(name)
     hole = hole_at(content, place, name, size) if hasher is None and size <= there else None
     if hole is not None:
+        outcome.met("note", f"a power cut there had left zeros from byte {hole} on; they were replaced", shown)
         return _healed(place, name, hole, content)
     if hasher is not None:
         raise RefusedError(
@@ -183,8 +190,13 @@ def unknown(place: Place, name: str) -> Growing:
     return Growing(place, name, size, hasher)
 
 
-def _begins(source: Source, piece: Piece, text: bytes) -> bool:
+def _begins(source: Source, piece: Piece, text: bytes, *, zeros: bool = False) -> bool:
+    """Whether a segment begins so; with `zeros` a power cut may have left some in the text."""
     if piece.live and source.content is not None:
-        return source.content.read(0, len(text)) == text
-    with piece.open() as content:
-        return content.read(0, len(text)) == text
+        ours = source.content.read(0, len(text))
+    else:
+        with piece.open() as content:
+            ours = content.read(0, len(text))
+    if zeros:
+        return len(ours) == len(text) and all(there in (here, 0) for here, there in zip(ours, text, strict=True))
+    return ours == text

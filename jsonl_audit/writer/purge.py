@@ -14,12 +14,13 @@ not to matter.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jsonl_audit import shipped, storage
+from jsonl_audit import instants, shipped, storage
 from jsonl_audit.content import first_line_of
 from jsonl_audit.errors import AuditError, LogError, NotShippedError, StorageError
 from jsonl_audit.segment import Floor, Header, Names, first_line, parse_header
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["in_passing", "purge"]
 
+LATE = 60 * 10**6
+"""Microseconds without anything that arrives, after which those who wait for a destination say so."""
 AT_ONCE = 10_000
 """So many segments at most are named by one record, which has its own limit."""
 
@@ -38,9 +41,9 @@ AT_ONCE = 10_000
 def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes, unshipped: str = "stay") -> list[str]:
     """Lets the oldest sealed segments go, so that `keep` of them stay; returns the paths that are gone.
 
-    What has not arrived everywhere: ``"stay"``: it stays, with a note; ``"wait"``: the same, with a note when it gets
-    much; ``"refuse"``: NotShippedError, and all stays; ``"go"``: it goes. The log's lock is held. Raises WriteError,
-    SyncError, StorageError with nothing removed.
+    What has not arrived everywhere: ``"stay"``: it stays, with a note; ``"wait"``: the same, with a note once nothing
+    has come for a while; ``"refuse"``: NotShippedError, and all stays; ``"go"``: it goes. The log's lock is held. Raises
+    WriteError, SyncError, StorageError with nothing removed.
     """
     try:
         due = _plan(tip.names, active, keep, notes, unshipped)
@@ -130,8 +133,8 @@ def _plan(names: Names, active: Active, keep: int, notes: Notes, unshipped: str)
             words = _waits(number, said.last_seq, behind_most)
             if unshipped == "refuse":
                 raise NotShippedError(f"{words}. Nothing was purged", path=names.path, seq=said.last_seq)
-            enough = unshipped == "stay" or len(here) > 2 * keep  # a shipper is always a little behind
-            if enough and words not in notes:
+            # A shipper is always a little behind; one that has brought nothing for a while may be no more.
+            if (unshipped == "stay" or _is_late(behind_most)) and words not in notes:
                 notes.add(words)
             break
         floor = Floor(number, behind.seq - 1, behind.prev)
@@ -154,11 +157,16 @@ def _plan(names: Names, active: Active, keep: int, notes: Notes, unshipped: str)
     return _Due(floor, gone, missing, leftovers) if leftovers else None
 
 
+def _is_late(behind: shipped.Arrived) -> bool:
+    """Whether nothing has arrived there for a while."""
+    return not instants.is_instant(behind.time) or time.time_ns() // 1000 - instants.micros(behind.time) > LATE
+
+
 def _waits(number: int, last: int, behind: shipped.Arrived) -> str:
     """Why a segment stays that has not arrived everywhere, and what to do."""
-    how_far = f"only records up to {behind.seq}" if behind.seq else "nothing"
+    how_far = f"only records up to {behind.seq} have" if behind.seq else "nothing has"
     return (
-        f"segment {number} (up to record {last}) stays, and all behind it: {how_far} has arrived at "
+        f"segment {number} (up to record {last}) stays, and all behind it: {how_far} arrived at "
         f"{behind.destination}. Ship it there; if it is no destination any more, remove {behind.path}; or purge with "
         "force=True"
     )
