@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import errno
 import os
 import re
 from dataclasses import asdict, dataclass
@@ -149,16 +150,28 @@ def forget(names: Names, destination: str) -> bool:
 def _make_folder(names: Names, folder: str) -> None:
     above = os.path.dirname(folder)
     new = [each for each in (above, folder) if not storage.is_directory(each)]
+    if above in new and _user() not in (0, _owner(names)[0]):
+        what = "the log's folder is not there, and would belong to another user than the log"
+        raise PermissionError(errno.EACCES, what, above)  # its writer would be kept out of it
     storage.make_directory(folder)
     for each in new:
         _give(names, each)
 
 
+def _user() -> int:
+    """As whom this process acts; where the system has no users, as all of them."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _owner(names: Names) -> tuple[int, int]:
+    """Whose the log is: of the active file, or, while there is none, of its directory."""
+    path = names.path if storage.exists(names.path) else names.directory
+    found = storage.stat(path)
+    return found.st_uid, found.st_gid
+
+
 def _give(names: Names, path: str) -> None:
     """Gives what root made to the owner of the log, who could not write there else."""
-    if getattr(os, "geteuid", int)() == 0 and hasattr(os, "chown"):
-        for of in (names.path, names.directory):
-            with contextlib.suppress(OSError):  # it works for root all the same
-                found = storage.stat(of)
-                os.chown(path, found.st_uid, found.st_gid)
-                return
+    if _user() == 0 and storage.give_to is not None:
+        with contextlib.suppress(OSError):  # it works for root all the same
+            storage.give_to(path, *_owner(names))

@@ -293,3 +293,28 @@ def test_following_waits_for_a_log_and_a_destination_that_are_out_of_reach(disk:
     assert [problem.kind for problem in told] == ["note", "note"]
     assert "no such log" in told[0].message
     assert told[1].message == "it goes on"
+
+
+def test_the_record_of_who_read_the_log_is_shipped_with_it(disk: Disk, there: Path) -> None:
+    disk.make(2)
+    once(disk, there)
+    beside = disk.folder / (disk.path.name + ".d") / "accessed.jsonl"
+    with AuditLog(beside, fsync="never", accessed=None) as log:
+        log.append("t")
+    outcome = once(disk, there)
+    assert outcome.accessed is not None
+    assert (outcome.exit_code, outcome.accessed.seq) == (0, 2)
+    assert files(there) == files(disk.folder)
+    (there / beside.relative_to(disk.folder)).write_bytes(b"a diary\n")
+    outcome = once(disk, there)
+    assert (outcome.exit_code, [problem.kind for problem in outcome.problems]) == (1, ["different"])
+
+
+def test_whoever_ships_as_another_user_makes_no_folder_that_keeps_the_writer_out(
+    disk: Disk, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.make(2)
+    monkeypatch.setattr(os, "geteuid", lambda: disk.path.stat().st_uid + 1)
+    outcome = once(disk, there)
+    assert "cannot be noted" in outcome.notes[0].message
+    assert not (disk.folder / (disk.path.name + ".d")).exists()

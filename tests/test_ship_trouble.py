@@ -411,7 +411,7 @@ def test_a_second_shipper_that_follows_waits_for_the_first_to_end(disk: Disk, th
         if told and fd not in closed:
             storage.close(fd)
             closed.append(fd)
-        return (there / disk.path.name).exists()
+        return lying(there).get(disk.path.name) == disk.path.read_bytes()
 
     closed: list[int] = []
     ship(disk.path, there, follow=True, interval=0.001, stop=stop, on_notice=lambda problem: told.append(str(problem)))

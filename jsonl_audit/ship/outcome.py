@@ -61,6 +61,8 @@ class Shipped:
     notes: list[Problem] = field(default_factory=list)
     error: AuditError | None = None
     """Why it ended early."""
+    accessed: Shipped | None = None
+    """The same of the record of who read this log, where there is one beside it."""
     tell: Tell | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -68,8 +70,9 @@ class Shipped:
         """0: all has arrived. 1: something is not as it should be, and says so. 3: a part is gone. 2, 4: `error`."""
         if self.error is not None:
             return self.error.exit_code
+        beside = self.accessed.exit_code if self.accessed is not None else 0
         kinds = {problem.kind for problem in self.problems}
-        return 1 if kinds - {"incomplete"} else 3 if kinds else 0
+        return 1 if kinds - {"incomplete"} else beside or (3 if kinds else 0)
 
     @property
     def ok(self) -> bool:
@@ -103,6 +106,7 @@ class Shipped:
             "artifacts": self.artifacts,
             "problems": [{"kind": each.kind, "path": each.path, "message": each.message} for each in self.problems],
             "notes": [{"path": each.path, "message": each.message} for each in self.notes],
+            "accessed": None if self.accessed is None else self.accessed.to_dict(),
             "error": None if self.error is None else str(self.error),
             "exit": self.exit_code,
         }

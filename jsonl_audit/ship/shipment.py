@@ -6,8 +6,9 @@ import os
 import time
 from typing import Any
 
-from jsonl_audit import instants, shipped
-from jsonl_audit.errors import LogError, RefusedError, StorageError
+from jsonl_audit import instants, shipped, storage
+from jsonl_audit.accessed.beside import path_beside
+from jsonl_audit.errors import AuditError, LogError, RefusedError, StorageError
 from jsonl_audit.segment import Names
 from jsonl_audit.ship.attached import Attached
 from jsonl_audit.ship.earlier import Earlier
@@ -41,6 +42,9 @@ class Shipment:
         self.place: Place = opened(destination, os.path.basename(self.names.path), options)
         if self.place.address == self.names.directory:
             raise LogError("a log cannot be shipped into the folder that it lies in; give another", path=path)
+        self._is_beside = self.names.path.endswith(f".d{os.sep}accessed.jsonl")
+        self._reads: Shipment | None = None
+        self._destination, self._options = destination, options
         outcome.source, outcome.destination = self.names.path, self.place.address
         self._source: Source | None = None
         self._filling: Filling | Replacing | None = None
@@ -91,6 +95,7 @@ class Shipment:
         self._expect(look)
         self._gone(look)
         self._filling.round(look)
+        self._round_beside()
         if source.damaged:
             self.outcome.met(
                 "damaged",
@@ -98,6 +103,25 @@ class Shipment:
                 "are. Run jsonl-audit verify on the source",
                 self.names.path,
             )
+
+    def _round_beside(self) -> None:
+        """The record of who read this log, into the folder beside the copy. It is bounded, and waits for nobody."""
+        path = path_beside(self.names)
+        if self._reads is None and not self._is_beside and storage.exists(path):
+            self.outcome.accessed = Shipped("", "", tell=self.outcome.tell)
+            folder = f"{os.fspath(self._destination)}/{os.path.basename(self.names.path)}.d"
+            self._reads = Shipment(
+                path, folder, self._pace, self.outcome.accessed,
+                hold=False, again=self._again, artifacts=False, options=self._options,
+            )  # fmt: skip
+        if self._reads is not None and self.outcome.accessed is not None and self.outcome.accessed.error is None:
+            try:
+                self._reads.round()
+            except StorageError:
+                raise
+            except AuditError as error:  # the log itself goes on
+                self.outcome.accessed.error = error
+                self.outcome.met("different", f"the record of who read the log is not shipped: {error}", path)
 
     def _begin(self, source: Source, look: Look) -> Filling | Replacing:
         active = os.path.basename(self.names.path)
@@ -184,4 +208,6 @@ class Shipment:
         source, self._source, self._filling, self._attached = self._source, None, None, None
         if source is not None:
             source.close()
+        if self._reads is not None:
+            self._reads.close()
         self.place.release()

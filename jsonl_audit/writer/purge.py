@@ -42,8 +42,8 @@ def purge(tip: Tip, active: Active, keep: int, reason: str, notes: Notes, unship
     """Lets the oldest sealed segments go, so that `keep` of them stay; returns the paths that are gone.
 
     What has not arrived everywhere: ``"stay"``: it stays, with a note; ``"wait"``: the same, with a note once nothing
-    has come for a while; ``"refuse"``: NotShippedError, and all stays; ``"go"``: it goes. The log's lock is held. Raises
-    WriteError, SyncError, StorageError with nothing removed.
+    has come for a while; ``"refuse"``: NotShippedError, and all stays; ``"go"``: it goes. The log's lock is held.
+    Raises WriteError, SyncError, StorageError with nothing removed.
     """
     try:
         due = _plan(tip.names, active, keep, notes, unshipped)
