@@ -286,6 +286,18 @@ def test_damage_is_cut_out_as_it_stands_and_is_found_in_the_slice(disk: Disk, tm
     assert verify(cut.path).verdict == "tampered"
 
 
+def test_a_damaged_header_neither_widens_a_slice_nor_ends_it(disk: Disk, tmp_path: Path) -> None:
+    lines = list(query_lines(disk.make(3, 3, 3).path, control=True))
+    disk.flip(60, disk.sealed()[1])
+    for first, last in itertools.combinations_with_replacement(range(1, 13), 2):
+        cut = extract(disk.path, tmp_path / f"{first}-{last}", since=first, until=last, on_damage=lambda _: None)
+        own = b"".join(_lines_of(cut))
+        assert all((line in own) for line in lines[first - 1 : last] if b'"seq":5,' not in line)
+        assert not any(line in own for line in lines[last + 1 :])
+        assert b"" not in [Path(path).read_bytes() for path in cut.files]
+        assert verify(cut.path).verdict == ("tampered" if first <= 8 and last >= 5 else "incomplete")
+
+
 def test_what_stands_behind_the_last_record_is_not_in_a_slice(disk: Disk, tmp_path: Path) -> None:
     disk.make(2)
     whole = disk.path.read_bytes()

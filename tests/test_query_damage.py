@@ -279,3 +279,18 @@ def test_a_missing_active_file_is_told(log_dir: Path, left: str) -> None:
         assert info(log.active).last_seq == 3
     with pytest.warns(ReadWarning, match="not here, or is empty"):
         assert get(log.active, 3) is not None
+
+
+def test_records_before_a_segment_whose_header_is_damaged_are_found_by_their_seq(tmp_path: Path) -> None:
+    """A search by the headers must not take a segment that says nothing for one that begins before what is sought."""
+    log = build(tmp_path, segments=3, events=3)
+    path = log.paths[1]
+    path.write_bytes(path.read_bytes().replace(b'"writer"', b'"waiter"', 1))
+    notices: list[object] = []
+    whole = seqs(log.active, on_damage=notices.append)
+    assert len(whole) == log.seq
+    for seq in whole:
+        found = get(log.active, seq, on_damage=notices.append)
+        assert found is not None
+        assert found["seq"] == seq
+        assert seqs(log.active, after=seq, on_damage=notices.append) == whole[seq:]

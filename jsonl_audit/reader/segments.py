@@ -98,7 +98,7 @@ class Segments:
         return self._last_not(lambda header: header.ts >= ts)
 
     def _last_not(self, later: Callable[[Header], bool]) -> int:
-        low, high = 0, len(self.all)
+        low, high, found = 0, len(self.all), 0
         while low < high:
             middle = probe = (low + high) // 2
             while probe > low and self.all[probe].header is None:
@@ -107,8 +107,8 @@ class Segments:
             if header is not None and later(header):
                 high = probe
             else:
-                low = middle + 1
-        return max(low - 1, 0)
+                low, found = middle + 1, probe if header is not None else found
+        return found
 
     def walk(self, index: int = 0, *, reverse: bool = False) -> Iterator[Opened]:
         """The segments from `index` on, one open at a time; if `reverse`, from the newest down to that one.

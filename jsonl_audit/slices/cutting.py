@@ -162,21 +162,31 @@ def _pieces(
     due = _due(segments, begin, last)
     done = 0
     for opened in segments.walk(begin):
-        header = opened.segment.header
+        header, behind = opened.segment.header, opened.following
         if header is not None and header.seq > last:
             break
-        behind = opened.following
-        if behind is not None and behind.seq == last + 1:  # it is whole: the header that vouches for it comes along
+        stop = _end_of(opened, last, found)
+        cut = stop < opened.end
+        if not cut and behind is not None and behind.seq == last + 1:  # the header that vouches for it comes along
             last += 1
-        newest = behind is None or behind.seq > last
-        stop = _end_of(opened, last, found) if newest else opened.content.size
-        name = _name(segments.names, opened, stop, cut=newest and not _all_of(segments.names, opened, stop))
-        digest = folder.write(name, opened.content.blocks(0, stop))
-        pieces.append(_Piece(name, digest, frozenset(own for own, _ in in_content(opened.content, stop))))
+        if not cut and _goes_on(segments, opened, last):
+            stop = opened.content.size  # with what stands behind its last record, for which the next header accounts
+        if stop:
+            name = _name(segments.names, opened, stop, cut=not _all_of(segments.names, opened, stop))
+            digest = folder.write(name, opened.content.blocks(0, stop))
+            pieces.append(_Piece(name, digest, frozenset(own for own, _ in in_content(opened.content, stop))))
         done += stop
         if progress is not None:
             progress(min(done, due), due)
+        if cut:
+            break
     return pieces
+
+
+def _goes_on(segments: Segments, opened: Opened, last: int) -> bool:
+    """Whether the slice has another segment behind this one."""
+    following = segments.all[segments.all.index(opened.segment) + 1 :][:1]
+    return any(each.header is None or each.header.seq <= last for each in following)
 
 
 def _lines(segments: Segments, found: Range, folder: _Folder) -> list[_Piece]:
