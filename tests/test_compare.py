@@ -83,10 +83,11 @@ def test_each_may_lack_something(log: Log, copied: Path) -> None:
     assert "a lacks seq 1 to 5 (5 records)" in str(found)
 
 
+@pytest.mark.exhaustive
 def test_an_unfinished_copy_lacks_its_end_wherever_it_is_cut(log: Log, copied: Path) -> None:
     data = log.read(2)
     lines = log.lines(2)
-    for size in range(len(lines[0]), len(data), 7):
+    for size in range(len(lines[0]), len(data), 29):
         copy_of(log, copied, 2).write_bytes(data[:size])
         whole = data[:size].count(b"\n")
         found = compare(log.active, copied)
@@ -104,6 +105,7 @@ def test_a_purge_is_told(log: Log, copied: Path) -> None:
 # -- parted
 
 
+@pytest.mark.exhaustive
 def test_every_changed_line_is_where_they_part(log: Log, copied: Path) -> None:
     for number in (1, 2, 3):
         lines = log.lines(number)
@@ -126,9 +128,10 @@ def test_every_changed_line_is_where_they_part(log: Log, copied: Path) -> None:
         copy_of(log, copied, number).write_bytes(b"".join(lines))
 
 
+@pytest.mark.exhaustive
 def test_a_changed_byte_anywhere_is_never_the_same(log: Log, copied: Path) -> None:
     data = log.read(2)
-    for at in range(0, len(data), 23):
+    for at in range(0, len(data), 61):
         changed = bytearray(data)
         changed[at] ^= 4
         copy_of(log, copied, 2).write_bytes(changed)
@@ -200,6 +203,7 @@ def test_a_damaged_end_is_a_difference_and_nothing_that_is_lacking(log: Log, cop
     assert said(found) == ("parted", (), (), 14)
 
 
+@pytest.mark.exhaustive
 def test_long_lines_and_long_files(tmp_path: Path) -> None:
     path, other = tmp_path / "audit.jsonl", tmp_path / "copy"
     with AuditLog(path, fsync="never") as log:

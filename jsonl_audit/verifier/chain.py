@@ -116,7 +116,7 @@ def _behind_unfinished(before: Checked, checked: Checked, last: Link) -> None:
 def excuse(purged: list[Checked]) -> None:
     """Copies of segments that the log itself let go may be unfinished: there is nothing left to finish them from."""
     for checked in purged:
-        for finding in [finding for finding in checked.findings if finding.kind == "segment-unfinished"]:
+        for finding in [each for each in checked.findings if each.kind in ("segment-unfinished", "piece-unjoined")]:
             checked.findings.remove(finding)
             checked.note("purged-unfinished", f"{finding.message}; the segment was purged", offset=finding.offset)
 

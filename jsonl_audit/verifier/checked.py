@@ -73,6 +73,8 @@ class Checked:
             what = self.file.broken or describe_foreign(self.file.text)
             if self.file.text.removeprefix(BOM).startswith(b'{"seq":'):
                 what = "the first line is no header whose hash is right"
+                if not self.file.text.endswith(b"\n") and not self.file.copied:
+                    what += "; if it is a copy that was not finished, --copy tells that from damage"
             self.add("header-missing", what, line=1, offset=0)
 
     def told(self) -> list[Finding]:

@@ -101,6 +101,11 @@ class File:
             if content is not self.content:
                 content.close()
 
+    @property
+    def merged(self) -> bool:
+        """Whether there are other pieces in the same file: each may have been cut off before it was merged."""
+        return False
+
     def place(self, line: int | None, offset: int | None) -> tuple[str, int | None, int | None]:
         """Where a line and a byte of its content really lie: in which file, in which line of it, at which byte."""
         return self.name, line, offset

@@ -30,7 +30,7 @@ from jsonl_audit.verifier.files import (
     usable,
 )
 from jsonl_audit.verifier.joined import JoinedFile, Part, Source
-from jsonl_audit.verifier.pieces import Ends, Piece, cut_up, holds_records
+from jsonl_audit.verifier.pieces import Ends, Piece, cut_up, holds_records, is_room_only
 from jsonl_audit.verifier.report import Note
 
 __all__ = ["gather"]
@@ -75,7 +75,7 @@ def _of_log(gathering: _Gathering, path: str) -> Collected:
     snapshot = Snapshot(resolve(path))
     try:
         if snapshot.active is not None:
-            gathering.file(snapshot.active.path)
+            gathering.open_file(snapshot.active)  # as it is: it may be sealed meanwhile
         for sealed in snapshot.sealed:
             strange = stranger(sealed)
             if strange is None:
@@ -146,12 +146,16 @@ class _Gathering:
             if not held:
                 content.close()
 
-    def _take(self, path: str, content: Content, in_folder: bool) -> bool:
+    def open_file(self, content: Content) -> None:
+        """Takes a file that somebody else holds open."""
+        self._take(content.path, content, False, held=True)
+
+    def _take(self, path: str, content: Content, in_folder: bool, *, held: bool = False) -> bool:
         """Takes the pieces of a file; True where it stays open for them."""
         if content.key in self._sizes:
             return False
         if not holds_records(content):
-            if in_folder:
+            if in_folder or is_room_only(content):
                 self._passed_over.append(os.path.basename(path))
             else:
                 self.files.append(_plain(path, content, storage.size(path)))
@@ -164,7 +168,9 @@ class _Gathering:
             self.files.append(file)
             return False
         self.pieces += pieces
-        if content.compressed and len(pieces) > 1:
+        if held:
+            source.held = content
+        elif content.compressed and len(pieces) > 1:
             source.held = content
             self._held.append(content)
             return True
@@ -254,8 +260,7 @@ def _loose(run: Run) -> Loose:
     """A run without a header; the rest of a line that it begins with stays out of it."""
     skip = len(run.ends.fragment)
     first, *others = run.parts
-    parts = [Part(first.source, first.start + skip, first.stop), *others]
-    file = JoinedFile.of([part for part in parts if part.size] or run.parts)
+    file = JoinedFile.of([Part(first.source, first.start + skip, first.stop), *others])
     return Loose(file, run.ends.first, run.ends.prev, run.ends.fragment)
 
 

@@ -144,6 +144,12 @@ class JoinedFile(File):
         size = sum(part.size for part in parts)
         return cls(parts[0].source.path, (-1, next(_numbers)), size, copied=True, parts=parts)
 
+    @property
+    def merged(self) -> bool:
+        """Whether there are other pieces in the same file: each may have been cut off before it was merged."""
+        part = self.parts[-1]
+        return part.start > 0 or part.stop < part.source.size
+
     @contextmanager
     def open(self) -> Iterator[Content]:
         """Its bytes."""

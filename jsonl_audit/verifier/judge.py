@@ -156,7 +156,10 @@ class _Log:
         """Judges the pieces that go on from none of the segments."""
         for piece in sorted(self.collected.loose, key=lambda piece: piece.first.seq if piece.first else 2**63):
             checked = loose.check(piece, self.work)
-            if loose.fit(checked, [*self.chain.values(), *self.loose], half=bool(piece.fragment)):
+            fits = loose.fit(checked, [*self.chain.values(), *self.loose], half=bool(piece.fragment))
+            if self.floor is not None and all((each.seq or 0) <= self.floor.last_seq for each in checked.findings):
+                chain.excuse([checked])
+            if fits:
                 self.loose.append(checked)
             else:
                 self._aside(checked)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from jsonl_audit import record
+from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError
 from jsonl_audit.verifier.checked import Checked
 from jsonl_audit.verifier.files import Loose
+from jsonl_audit.verifier.pieces import line_at
 from jsonl_audit.verifier.vouching import lines_at
+from jsonl_audit.verifier.walks import Walked
 from jsonl_audit.verifier.work import Work
 
 __all__ = ["check", "fit"]
@@ -17,7 +20,12 @@ def check(loose: Loose, work: Work) -> Checked:
     checked = Checked(loose.file, 0)
     try:
         with loose.file.open() as content:
-            checked.walked(work.walk(loose.file, content, content.size))
+            walk = work.walk(loose.file, content, content.size)
+            rest = _rest_of_a_batch(content, walk)
+            kept = [place for place in walk.damage if place.seq not in rest or place.kind != "malformed-line"]
+            walk.damaged -= len(walk.damage) - len(kept)
+            walk.damage = kept
+            checked.walked(walk)
     except NotALogError as error:
         checked.add("segment-altered", error.message)
     fragment = loose.fragment
@@ -27,6 +35,19 @@ def check(loose: Loose, work: Work) -> Checked:
             what = "the rest of a line stands before it that is not that of the record before"
             checked.add("chain-broken", what, line=1, seq=checked.first.seq, expected=checked.first_prev, actual=said)
     return checked
+
+
+def _rest_of_a_batch(content: Content, walk: Walked) -> range:
+    """The seqs of the records at the start of a piece that are the rest of a batch: no fault of theirs."""
+    if walk.first is None or walk.first_line != 1:
+        return range(0)
+    seq, at = walk.first.seq, 0
+    while True:
+        line = line_at(content, at, content.size)
+        batch = record.batch_of(line)
+        if batch is None or batch[0] == 1 or not record.own_hash_right(line):
+            return range(walk.first.seq, seq)
+        seq, at = seq + 1, at + len(line)
 
 
 def fit(checked: Checked, others: list[Checked], *, half: bool = False) -> bool:
@@ -67,7 +88,7 @@ def fit(checked: Checked, others: list[Checked], *, half: bool = False) -> bool:
 def _no_record(checked: Checked, others: list[Checked]) -> None:
     """What is to be said of a piece without a whole record: the beginning of one, or its end."""
     with checked.file.open() as content:
-        text = content.read(0, record.HARD_LIMIT)
+        text = content.read(0, record.HARD_LIMIT).rstrip(b"\0")
     seq = record.seq_of(text)
     for other in others:
         if other.first is not None and other.last is not None and other.first.seq <= seq <= other.last.seq:

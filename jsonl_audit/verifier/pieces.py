@@ -15,7 +15,7 @@ from jsonl_audit.segment import Header, parse_header
 from jsonl_audit.verifier.digest import WINDOW
 from jsonl_audit.verifier.joined import Part, Source
 
-__all__ = ["Ends", "Piece", "cut_up", "ends_of", "holds_records", "line_at", "stretches", "tail_of"]
+__all__ = ["Ends", "Piece", "cut_up", "ends_of", "holds_records", "is_room_only", "line_at", "stretches", "tail_of"]
 
 _TYPE = b'","type":"audit.segment",'
 _BEGIN = b'{"seq":'
@@ -58,9 +58,17 @@ def holds_records(content: Content) -> bool:
     text = content.read(0, _PEEK)
     if record.HEAD.search(text) is not None:
         return True
+    begun = text.rstrip(b"\0")  # room may have been made for what did not arrive
+    if begun and len(begun) < _BEFORE and b"\n" not in begun and begun.startswith(_BEGIN[: len(begun)]):
+        return True
     line = text[: text.find(b"\n") + 1][-len(_END) :]
     pairs = zip(reversed(line.decode("latin-1")), reversed(_END), strict=False)
     return len(line) > 3 and all(is_ == due or (due == "0" and is_ in "123456789abcdef") for is_, due in pairs)
+
+
+def is_room_only(content: Content) -> bool:
+    """Whether nothing is in a file but zero bytes: room for what did not arrive."""
+    return not any(data.strip(b"\0") for data in content.blocks(size=WINDOW))
 
 
 def cut_up(source: Source, content: Content) -> list[Piece]:
@@ -149,9 +157,16 @@ def ends_of(content: Content, start: int, stop: int, *, headed: bool) -> Ends:
 
 
 def begins_as_record(line: bytes) -> bool:
-    """Whether a line begins as a record does, a changed byte or two aside: the rest of a line that was cut does not."""
+    """Whether a line begins as a record does, a changed byte or two aside: the rest of a line that was cut does not.
+
+    >>> line = b'{"seq":12,"ts":"2026-11-22T01:47:46.490599Z","id":"01a200f0-'
+    >>> begins_as_record(line), begins_as_record(b"x" + line[1:]), begins_as_record(b'last_seq":12,"n":"1"')
+    (True, True, False)
+    """
     begin = line[: len(_BEGIN)]
-    return sum(one != other for one, other in zip(begin, _BEGIN, strict=False)) <= 2 and len(begin) == len(_BEGIN)
+    differing = sum(one != other for one, other in zip(begin, _BEGIN, strict=False))
+    goes_on = b',"ts":"' in line[8:34] or b'","id":"' in line[34:71]
+    return len(begin) == len(_BEGIN) and differing <= 2 and goes_on
 
 
 def _link(line: bytes) -> Link | None:

@@ -28,6 +28,8 @@ def check(file: File, number: int, successor: Header, work: Work, *, copied: boo
     checked.begins_badly()
     try:
         with file.open() as content:
+            if copied:
+                unfinished.leave_out_glued(checked, content, said)
             if not (copied and unfinished.check(checked, content, said, work)):
                 _check(checked, content, said, work)
     except NotALogError as error:

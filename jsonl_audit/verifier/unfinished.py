@@ -7,11 +7,13 @@ from jsonl_audit.record import HARD_LIMIT, own_hash_right
 from jsonl_audit.segment import Previous
 from jsonl_audit.verifier import digest
 from jsonl_audit.verifier.checked import Checked
+from jsonl_audit.verifier.pieces import tail_of
 from jsonl_audit.verifier.walks import Walked
 from jsonl_audit.verifier.work import Work
 
-__all__ = ["check"]
+__all__ = ["check", "leave_out_glued"]
 
+_BEGIN = b'{"seq":'
 _ZEROS = 512
 """So many NUL bytes at the end of a file, at least, are room that was made for what did not arrive."""
 
@@ -26,13 +28,15 @@ def check(checked: Checked, content: Content, said: Previous, work: Work) -> boo
         return False
     if content.size >= said.bytes and work.blake3(checked.file, content, 0, said.bytes) == said.blake3:
         return _torn_end_cut(checked, content, said, work)
-    stop = content.size if content.size < said.bytes else _before_zeros(content)
+    stop = content.size
+    if stop >= said.bytes:
+        stop = stop - len(tail_of(content)) if checked.file.merged else _before_zeros(content)
     if stop >= said.bytes or stop < header.size:
         return False
     walk = work.walk(checked.file, content, stop, stop)
     if walk.damaged or walk.torn == "hole" or walk.last is None or walk.last.seq > said.last_seq:
         return False
-    if walk.torn == "piece" and not _due(content, walk):
+    if walk.torn == "piece" and not checked.file.merged and not _due(content, walk):
         return False
     checked.walked(walk)
     checked.tip = checked.last
@@ -46,6 +50,24 @@ def check(checked: Checked, content: Content, said: Previous, work: Work) -> boo
     return True
 
 
+def leave_out_glued(checked: Checked, content: Content, said: Previous) -> None:
+    """Leaves out what does not belong to a segment that was merged with others: the beginning of a line, of a file of
+    which no more had been copied when it was put between this one and the next."""
+    torn, behind = max(0, said.torn_bytes), content.size - said.bytes
+    if not checked.file.merged or not torn < behind <= HARD_LIMIT:
+        return
+    text = content.read(said.bytes, behind)
+    begin = text[torn : torn + len(_BEGIN)]
+    # What a crash left may itself be unfinished.
+    at = torn if begin == _BEGIN[: len(begin)] else text.rfind(_BEGIN, 0, torn + len(_BEGIN) - 1)
+    if at < 0 or b"\n" in text[at:]:
+        return
+    stop = said.bytes + at
+    what = f"behind it stand {len(text) - at} bytes of the beginning of a line, of another file that was merged in"
+    checked.note("older-copy", what, offset=stop)
+    content.size = stop
+
+
 def _due(content: Content, walk: Walked) -> bool:
     """Whether the line without end at the end is the one that is due."""
     begin = b'{"seq":%d,' % ((walk.last.seq if walk.last is not None else 0) + 1)
@@ -56,6 +78,10 @@ def _due(content: Content, walk: Walked) -> bool:
 def _torn_end_cut(checked: Checked, content: Content, said: Previous, work: Work) -> bool:
     """Whether all records are here, and less stands behind them than a crash left there."""
     behind = content.size - said.bytes
+    if behind == said.torn_bytes > 0:
+        if said.torn_blake3 in (None, work.blake3(checked.file, content, said.bytes, content.size)):
+            return False
+        behind = _before_zeros(content) - said.bytes  # room may have been made for it
     if not 0 <= behind < said.torn_bytes:
         return False
     walk = work.walk(checked.file, content, said.bytes, said.bytes)
