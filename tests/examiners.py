@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import random
 import shutil
 import sys
@@ -37,7 +38,9 @@ def grown(folder: Path, lot: random.Random) -> Log:
         if lot.random() < 0.15:
             log.raw(lot.choice([b'{"seq":1,"ts', bytes(700), b'{"torn']))
         if lot.random() < 0.15 and log.segment > 1:
-            log.purge(lot.randint(1, log.segment - 1), unlink=lot.random() < 0.7)
+            through = lot.randint(1, log.segment - 1)
+            if log.paths[through - 1].exists():
+                log.purge(through, unlink=lot.random() < 0.7)
         log.seal()
     log.fill(lot.randint(0, 3))
     return log
@@ -107,7 +110,41 @@ def harmed(log: Log, lot: random.Random) -> str:
     return what
 
 
-def rounds(count: int, seed: int, folder: Path) -> list[str]:
+def copied(log: Log, lot: random.Random, folder: Path) -> list[str]:
+    """The files of a log as a careless copier leaves them in a folder: cut, merged, split, renamed, packed, doubled."""
+    folder.mkdir()
+    pieces = [(path.name, path.read_bytes()) for path in log.paths if path.exists()]
+    done = []
+    for _ in range(lot.randint(0, 3)):
+        at = lot.randrange(len(pieces))
+        name, data = pieces[at]
+        what = lot.choice(["cut", "merge", "split", "rename", "pack", "older", "zeros", "lose", "flip"])
+        where = lot.randrange(len(data) + 1)
+        if what in ("cut", "zeros"):
+            pieces[at] = (name, data[:where] + bytes(600) * (what == "zeros"))
+        elif what == "merge" and len(pieces) > 1:
+            _, other = pieces.pop((at + 1) % len(pieces))
+            pieces = [(n, data + other if n == name else d) for n, d in pieces]
+        elif what == "split":
+            pieces[at : at + 1] = [(name, data[:where]), (f"part-{len(pieces)}.{where}", data[where:])]
+        elif what == "rename":
+            pieces[at] = (f"copy {len(done)} of {name}", data)
+        elif what == "pack" and not name.endswith(".gz"):
+            packed = gzip.compress(data)
+            pieces[at] = (f"{name}.gz", packed if lot.random() < 0.7 else packed[: len(packed) - 9])
+        elif what == "older":
+            pieces.append((f"old-{len(pieces)}", data[:where]))
+        elif what == "lose" and len(pieces) > 1:
+            del pieces[at]
+        elif what == "flip" and where < len(data):
+            pieces[at] = (name, data[:where] + bytes([data[where] ^ 1]) + data[where + 1 :])
+        done.append(what)
+    for name, data in pieces:
+        (folder / name).write_bytes(data)
+    return done
+
+
+def rounds(count: int, seed: int, folder: Path, copies: float = 0.3) -> list[str]:
     """So many logs, judged twice; what the two examiners do not agree on."""
     apart = []
     for number in range(seed, seed + count):
@@ -115,11 +152,15 @@ def rounds(count: int, seed: int, folder: Path) -> list[str]:
         place = folder / str(number)
         place.mkdir()
         log = grown(place, lot)
-        done = [harmed(log, lot) for _ in range(lot.choice([0, 1, 1, 1, 2]))]
-        full, named = lot.random() < 0.5, lot.random() < 0.8
+        full, named, copy = lot.random() < 0.5, lot.random() < 0.8, lot.random() < copies
+        if copy:
+            place = place / "copy"
+            done = copied(log, lot, place)
+        else:
+            done = [harmed(log, lot) for _ in range(lot.choice([0, 1, 1, 1, 2]))]
         files = sorted(path for path in place.iterdir() if path.is_file())
         try:
-            found = examine(log.active if named or not files else files, full=full)
+            found = examine(place if copy else log.active if named or not files else files, full=full, copy=copy)
         except AuditError as error:
             if error.exit_code not in (2, 4):
                 apart.append(f"{number} {done}: {error!r}")
@@ -129,19 +170,20 @@ def rounds(count: int, seed: int, folder: Path) -> list[str]:
         heard = repeat(report, place)
         if (heard.verdict, heard.status, heard.errors) != (found.verdict, found.exit_code, ""):
             kinds = sorted({finding.kind for finding in found.findings})
-            apart.append(f"{number} {done} full={full} named={named}: {found.verdict} {kinds}, not {heard}")
+            apart.append(f"{number} {done} full={full} named={named} copy={copy}: {found.verdict} {kinds}, not {heard}")
         else:
-            shutil.rmtree(place)
+            shutil.rmtree(folder / str(number))
     return apart
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--copies", type=float, default=0.3, help="the share of logs that are judged as copies")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="examiners-"))
-    apart = rounds(given.rounds, given.seed, folder)
+    apart = rounds(given.rounds, given.seed, folder, given.copies)
     print(*apart, sep="\n")
     print(f"{given.rounds} logs, {len(apart)} on which the two do not agree" + (f"; see {folder}" if apart else ""))
     if not apart:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import stat
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -416,3 +417,29 @@ def test_every_kind_of_finding_has_words(log: Log) -> None:
         assert then.endswith((".", "?"))
     assert isinstance(examine(log.active), Examination)
     assert verify(log.active).verdict == "intact"
+
+
+@needs_b3sum
+def test_copies_that_were_merged_and_split_are_reported_and_examined_again(log: Log, tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    data = [log.read(number) for number in (1, 2, 3)]
+    (folder / "both.txt").write_bytes(data[2] + data[0])
+    (folder / "half").write_bytes(data[1][:700])
+    (folder / "other half").write_bytes(data[1][700:])
+    found = examine(folder, copy=True)
+    assert found.verdict == "intact"
+    assert Counter(each.role for each in found.files) == {"piece": 3, "joined": 3}
+    assert [span.segment for span in found.spans] == [1, 2, 3]
+    for form in FORMS:
+        report = tmp_path / f"report.{form}"
+        found.save(report)
+        assert repeat(report, folder)[:2] == ("intact", 0)
+    assert "Put together from bytes 0 to 700 of file" in found.render()
+    (folder / "other half").unlink()
+    (folder / "both.txt").write_bytes((data[2] + data[0]).replace(b'"n":1', b'"n":2', 1))
+    found = examine(folder, copy=True)
+    assert found.verdict == "tampered"
+    found.save(tmp_path / "report.html")
+    assert repeat(tmp_path / "report.html", folder).verdict == "tampered"
+    assert by_hand(found) > 3

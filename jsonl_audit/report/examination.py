@@ -150,7 +150,8 @@ def examine(
     shown = _shown(paths)
 
     def take(collected: Collected, report: Report | None, error: AuditError | None = None) -> Examination:
-        files = look_at(collected)
+        looked = look_at(collected)
+        files = [each for each, _ in looked]
         findings = () if report is None else report.findings
         history = sorted((event for each in files for event in each.events), key=lambda event: event.seq)
         expected = tuple((anchor.seq, anchor.hash) for anchor in parse(options.get("expect", ())))
@@ -161,7 +162,7 @@ def examine(
             report=report,
             error=error,
             files=tuple(files),
-            exhibits=tuple(exhibits(findings, files, collected)),
+            exhibits=tuple(exhibits(findings, looked)),
             spans=tuple(spans(files, findings)),
             events=tuple(dict.fromkeys(history)),
             more_events=sum(each.more_events for each in files),
@@ -170,8 +171,9 @@ def examine(
             command=command or f"jsonl_audit.examine({shown!r}{''.join(f', {n}={v!r}' for n, v in options.items())})",
             by=_by(),
             script=custody.script(
-                files, named=collected.named, full=full, verdict=words.REFUSED if report is None else report.verdict,
-                anchors=expected, artifacts=custody.artifacts_of(collected, files),
+                files, named=collected.named, copied=collected.copied, full=full,
+                verdict=words.REFUSED if report is None else report.verdict, anchors=expected,
+                artifacts=custody.artifacts_of(collected, looked),
             ),
             expected=expected,
         )  # fmt: skip

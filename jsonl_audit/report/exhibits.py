@@ -13,10 +13,10 @@ from jsonl_audit.errors import NotALogError
 from jsonl_audit.report import byhand
 from jsonl_audit.report.around import Line, around, line_at
 from jsonl_audit.report.byhand import Command
-from jsonl_audit.report.facts import Examined, in_order
+from jsonl_audit.report.facts import Examined
 from jsonl_audit.report.guess import one_byte
 from jsonl_audit.verifier import Finding
-from jsonl_audit.verifier.files import Collected, File
+from jsonl_audit.verifier.files import File
 
 __all__ = ["SHOWN", "Exhibit", "Pair", "exhibits"]
 
@@ -75,9 +75,9 @@ class Exhibit:
         }
 
 
-def exhibits(findings: Sequence[Finding], files: Sequence[Examined], collected: Collected) -> list[Exhibit]:
+def exhibits(findings: Sequence[Finding], files: Sequence[tuple[Examined, File]]) -> list[Exhibit]:
     """The findings that are shown in full: some of every kind, and the first of all. Raises Vanished, StorageError."""
-    maker = _Maker(files, collected)
+    maker = _Maker(files)
     return [maker.make(number, findings[number - 1]) for number in _chosen(findings)]
 
 
@@ -96,11 +96,11 @@ def _chosen(findings: Sequence[Finding]) -> list[int]:
 class _Maker:
     """Makes exhibits of one log."""
 
-    def __init__(self, files: Sequence[Examined], collected: Collected) -> None:
-        self._files = files
-        self._opened: dict[int, File] = dict(enumerate(in_order(collected), 1))
+    def __init__(self, files: Sequence[tuple[Examined, File]]) -> None:
+        self._files = [each for each, _ in files]
+        self._opened = {each.number: file for each, file in files}
         self._by_name: dict[str, Examined] = {}
-        for each in files:
+        for each in self._files:
             self._by_name.setdefault(each.name.rpartition("/")[2], each)
         self._guessed = 0
 

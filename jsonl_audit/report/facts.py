@@ -18,8 +18,9 @@ from jsonl_audit.report.history import Event, Historian
 from jsonl_audit.segment import Header
 from jsonl_audit.verifier.digest import last_line
 from jsonl_audit.verifier.files import Collected, File
+from jsonl_audit.verifier.joined import JoinedFile
 
-__all__ = ["Examined", "Took", "folder_of", "in_order", "look_at"]
+__all__ = ["Examined", "Took", "folder_of", "look_at"]
 
 _BLOCK = 1 << 20
 
@@ -36,7 +37,9 @@ class Examined:
     """From the folder of the files on, with ``/``."""
     path: str
     role: str
-    """``"active"`` for the one that the log is named by, ``"sealed"`` by its name, else ``"file"``."""
+    """``"active"`` for the one that the log is named by, ``"sealed"`` by its name, else ``"file"``. Of copies that were
+    merged or split: ``"piece"``, a file as it lies there, and ``"joined"``, a segment put together from pieces, or
+    ``"loose"``, where what it goes on from is not here."""
     bytes: int
     """So many were examined; a file in use may have grown since."""
     blake3: str
@@ -65,6 +68,10 @@ class Examined:
     events: tuple[Event, ...] = ()
     more_events: int = 0
     """How many more there were than are kept."""
+    active: bool = False
+    """Whether it is where the log goes on."""
+    parts: tuple[tuple[int, int, int], ...] = ()
+    """Where it was put together from pieces: of which file, from which byte to which."""
     refers: bool = False
     """Whether a record in it may refer to an artifact."""
     said: dict[str, Any] = field(default_factory=dict, hash=False)
@@ -78,16 +85,50 @@ class Examined:
 
 def folder_of(collected: Collected) -> str:
     """The folder that the names of the files are counted from."""
-    paths = [os.path.abspath(file.path) for file in collected.files]
+    files = [*collected.files, *(piece.file for piece in collected.loose)]
+    sources = [part.source.path for file in files if isinstance(file, JoinedFile) for part in file.parts]
+    paths = [os.path.abspath(path) for path in [*(file.path for file in files), *sources]]
     if collected.names is not None:
         return collected.names.directory
     return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else os.getcwd()
 
 
-def look_at(collected: Collected, took: Took | None = None) -> list[Examined]:
-    """What is known of each file, each read once. Raises Vanished, StorageError."""
+def look_at(collected: Collected, took: Took | None = None) -> list[tuple[Examined, File]]:
+    """What is known of each file, each read once; each with the file itself. Raises Vanished, StorageError."""
     folder = folder_of(collected)
-    return [_look(file, number, folder, collected, took) for number, file in enumerate(in_order(collected), 1)]
+    found: list[tuple[Examined, File]] = []
+
+    def add(file: File, **facts: Any) -> int:
+        found.append((_look(file, len(found) + 1, folder, collected, took, facts), file))
+        return len(found)
+
+    whole = [file for file in in_order(collected) if not isinstance(file, JoinedFile)]
+    joined = [file for file in in_order(collected) if isinstance(file, JoinedFile)]
+    for file in whole:
+        add(file)
+    loose = [(piece.file, piece.fragment[-67:-3].decode("ascii", "replace")) for piece in collected.loose]
+    numbers: dict[tuple[int, int], int] = {}
+    parted = [file for file in (*joined, *(file for file, _ in loose)) if isinstance(file, JoinedFile)]
+    for source in [part.source for file in parted for part in file.parts]:
+        if source.key not in numbers:
+            file = File(source.path, source.key, storage.size(source.path), copied=True)
+            numbers[source.key] = add(file, role="piece")
+
+    def parts(file: File) -> tuple[tuple[int, int, int], ...]:
+        assert isinstance(file, JoinedFile)
+        return tuple((numbers[part.source.key], part.start, part.stop) for part in file.parts)
+
+    for file in joined:
+        add(file, role="joined", parts=parts(file), active=file is collected.active, name=_put_together(file))
+    for file, rest in loose:
+        said = {"rest": rest if len(rest) == 64 and rest.isalnum() else "-"}
+        add(file, role="loose", parts=parts(file), said=said, name=_put_together(file))
+    return found
+
+
+def _put_together(file: File) -> str:
+    number = f"segment {file.header.segment}" if file.header is not None else "piece of a segment"
+    return f"{number}, put together"
 
 
 def in_order(collected: Collected) -> list[File]:
@@ -95,13 +136,16 @@ def in_order(collected: Collected) -> list[File]:
     return sorted(collected.files, key=lambda file: file.header.segment if file.header is not None else 2**63)
 
 
-def _look(file: File, number: int, folder: str, collected: Collected, took: Took | None) -> Examined:
+def _look(
+    file: File, number: int, folder: str, collected: Collected, took: Took | None, given: dict[str, Any]
+) -> Examined:
     found = storage.stat(file.path)
     active = file is collected.active
     facts: dict[str, Any] = {
         "number": number,
         "name": os.path.relpath(os.path.abspath(file.path), folder).replace(os.sep, "/"),
         "path": os.path.abspath(file.path),
+        "active": active,
         "role": "active" if active else "sealed" if file.sealed else "file",
         "modified": instants.text(found.st_mtime_ns // 1000),
         "changed": instants.text(found.st_ctime_ns // 1000),
@@ -118,7 +162,7 @@ def _look(file: File, number: int, folder: str, collected: Collected, took: Took
     history = Historian()
     try:
         with file.open() as content:
-            if content.compressed:
+            if content.compressed and not isinstance(file, JoinedFile):
                 size, own, other = digests(raw(file.path), took)
                 for _ in _fed(content.blocks(0, content.size, _BLOCK), history):
                     pass
@@ -129,7 +173,8 @@ def _look(file: File, number: int, folder: str, collected: Collected, took: Took
         size, own, other = digests(raw(file.path), took)
         facts["content_bytes"] = size
     events, more = history.finish()
-    facts |= {"events": events, "more_events": more, "refers": history.refers}
+    facts |= given
+    facts |= {"events": () if facts["role"] == "piece" else events, "more_events": more, "refers": history.refers}
     return Examined(bytes=size, blake3=own, sha256=other, **facts)
 
 

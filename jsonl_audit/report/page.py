@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
+_ROLES = {
+    "active": "The active file", "sealed": "A sealed file", "file": "A file given by name", "piece": "A file with",
+    "joined": "A segment", "loose": "A piece of a segment",
+}  # fmt: skip
 _FILES, _EVENTS, _GROUP = 500, 200, 200
 
 
@@ -131,9 +135,13 @@ def _base(each: Examined) -> str:
 
 
 def _file(each: Examined, *, altered: bool) -> str:
-    what = {"active": "The active file", "sealed": "A sealed file", "file": "A file given by name"}[each.role]
-    held = f"segment {each.segment:,}" if each.segment is not None else "it does not begin with a header that is right"
-    if each.first_seq is not None:
+    what = _ROLES[each.role]
+    held = "pieces of segments" if each.role == "piece" else "what it goes on from is not here"
+    if each.role not in ("piece", "loose"):
+        held = "it does not begin with a header that is right"
+    if each.segment is not None and each.role != "piece":
+        held = f"segment {each.segment:,}"
+    if each.first_seq is not None and each.role != "piece":
         held += f", seq {value(each.first_seq)} to {value(each.last_seq)}"
         held += f", from {_instant(each.first_ts)} to {_instant(each.last_ts)}"
     unpacked = f", {each.content_bytes:,} unpacked" if each.content_bytes != each.bytes else ""
@@ -142,13 +150,19 @@ def _file(each: Examined, *, altered: bool) -> str:
         said += f" Its lock file says that {each.said['synced']:,} bytes were on the disk."
     if "busy" in each.said:
         said += " Somebody held its lock while it was read."
+    if each.parts:
+        parts = (f"bytes {start:,} to {stop:,} of file {number}" for number, start, stop in each.parts)
+        said += f" Put together from {', '.join(parts)}."
     mark = ' class="wrong"' if altered else ""
+    times = (
+        f"<p>Modified {_short(each.modified)}, inode changed {_short(each.changed)}. Owner {html(each.owner)}, "
+        f"group {html(each.group)}, mode {each.mode}, inode {each.inode}.</p>"
+    )
     return (
         f'<div class="file" id="file-{each.number}"><h3{mark}>{each.number}. <code>{html(each.name)}</code></h3>'
-        f"<p>{what}: {html(held)}. {size(each.bytes)}{unpacked}.{said}</p>"
+        f"<p>{what}{'' if each.role == 'piece' else ':'} {html(held)}. {size(each.bytes)}{unpacked}.{said}</p>"
         f"<dl><dt>BLAKE3</dt><dd>{_hash(each.blake3)}</dd><dt>SHA-256</dt><dd>{_hash(each.sha256)}</dd></dl>"
-        f"<p>Modified {_short(each.modified)}, inode changed {_short(each.changed)}. Owner {html(each.owner)}, "
-        f"group {html(each.group)}, mode {each.mode}, inode {each.inode}.</p></div>\n"
+        f"{'' if each.parts else times}</div>\n"
     )
 
 

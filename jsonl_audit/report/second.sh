@@ -60,7 +60,7 @@ report >"$tmp/report"
 : >"$tmp/facts"
 other=0
 while read -r what number role sealed bytes told name; do
-  [ "$what" = file ] || continue
+  [ "$what" = file ] || [ "$what" = source ] || continue
   [ -n "$show" ] && [ "$show" != "$number" ] && continue
   where "$name"
   if [ ! -f "$path" ] || [ ! -r "$path" ]; then
@@ -83,7 +83,10 @@ while read -r what number role sealed bytes told name; do
   case $name in *.gz) unpack='gzip -dc' ;; *.zst) unpack='zstd -dcq' ;; *) unpack= ;; esac
   if [ -n "$unpack" ]; then
     command -v "${unpack%% *}" >/dev/null 2>&1 || quit 4 "${unpack%% *} is wanted and is not here"
-    $unpack <"$path" >"$tmp/plain.$number" 2>/dev/null || echo "broken $number" >>"$tmp/facts"
+    $unpack <"$path" >"$tmp/plain.$number" 2>"$tmp/words" || case $(cat "$tmp/words") in
+      *"unexpected end"* | *"premature end"* | *incomplete*) echo "cut $number" >>"$tmp/facts" ;;
+      *) echo "broken $number" >>"$tmp/facts" ;;
+    esac
     path=$tmp/plain.$number bytes=$(length "$tmp/plain.$number")
   fi
   echo "size $number $bytes" >>"$tmp/facts"
@@ -93,6 +96,26 @@ if [ "$other" = 1 ]; then
   [ -n "$show" ] || echo 'verdict: none, these are other files than those of the report'
   exit 5
 fi
+
+# Segments that lie in parts of files, put together as the report says; whether they are right is judged below.
+while read -r what number source start stop; do
+  case $what in
+    joined | loose)
+      eval "path_$number=\$tmp/plain.$number"
+      : >"$tmp/plain.$number"
+      ;;
+    part)
+      eval "path=\$path_$source"
+      part "$path" "$start" $((stop - start)) >>"$tmp/plain.$number"
+      ;;
+  esac
+done <"$tmp/report"
+while read -r what number _; do
+  [ "$what" = joined ] || [ "$what" = loose ] || continue
+  bytes=$(length "$tmp/plain.$number")
+  echo "size $number $bytes" >>"$tmp/facts"
+  eval "size_$number=\$bytes"
+done <"$tmp/report"
 
 # -- 2. What a line is. Rules of the format, chapter 1: https://www.rfc-editor.org/rfc/rfc8259, stricter.
 
@@ -284,7 +307,7 @@ END {
   n = length($0)
   print "header", id, "right", substr(value[d ".log"], 2), count_of(d ".segment"), seq, ts, substr($0, n - 139, 64), substr($0, n - 65, 64), \
     (value[d ".active"] == "smissing"), floor_of(d ".purged"), first ? "-" : count_of(p ".bytes") " " substr(value[p ".blake3"], 2) " " torn " " digest " " \
-    count_of(p ".first_seq") " " count_of(p ".last_seq") " " substr(value[p ".time.0"], 2) " " substr(value[p ".time.1"], 2) " " timed " " damaged " " plain(substr(value[p ".name"], 2))
+    count_of(p ".first_seq") " " count_of(p ".last_seq") " " substr(value[p ".time.0"], 2) " " substr(value[p ".time.1"], 2) " " timed " " damaged " " plain(substr(value[p ".name"], 2)) " " n + 1
 }
 '
 
@@ -362,9 +385,15 @@ END {
   if (open) {
     split(open_before, was, " ")
     committed = was[1]; records = was[2]; c_seq = was[3]; c_hash = was[4]; c_ts = was[5]; low = was[6]; high = was[7]; timed = was[8]
-    if (!unsound) { if (torn == "-") torn = "batch"; torn_at = open_at }
+    if (!unsound) { if (torn == "-") torn = "batch"; torn_at = open_at; due = 1 }
   }
-  print "walk", id, stop, knew, whole(committed), records, c_seq, c_hash, c_ts, first_seq, first_hash, first_prev, first_ts, first_line, torn, whole(torn_at), damaged, begins, floor, low, high, timed
+  if (piece) { # whether the line without an end is the one that is due
+    begins_so = "{\"seq\":" whole(c_seq + 1) ","
+    text = substr(rest, 1, length(begins_so)); sub(/\001+$/, "", text)
+    if (substr(begins_so, 1, length(text)) == text) due = 1
+    rest_seq = match(substr(rest, 8, 20), /^[0-9]+/) && substr(rest, 1, 7) == "{\"seq\":" ? substr(rest, 8, RLENGTH) : 0
+  }
+  print "walk", id, stop, knew, whole(committed), records, c_seq, c_hash, c_ts, first_seq, first_hash, first_prev, first_ts, first_line, torn, whole(torn_at), damaged, begins, floor, low, high, timed, due + 0, rest_seq + 0
 }
 '
 
@@ -417,6 +446,13 @@ get_purges() { # what the purge records up to a seq say
     index($0, "\"type\":\"audit.purged\",") { keep(1, $0); hashes(1); if (right(1, at) && unlawful($0) == "" && type == "audit.purged" && seq + 0 <= wanted) out = out " " floor_of(".details.through") }
     { at += length($0) + 1 }
     END { print "purges", id, wanted out }'
+}
+get_zeros() { # where the zero bytes begin that fill the end of a file
+  eval "walked=\$path_$1 size=\$size_$1"
+  kept=$(part "$walked" 0 "$size" | tr '\000' '\012' | awk '{ at += length($0) + 1; if ($0 != "") end = at - 1 } END { printf "%.0f", end }')
+  while [ "$kept" -lt "$size" ] && [ "$(part "$walked" "$kept" 1 | od -A n -t x1 | tr -d ' ')" = 0a ]; do kept=$((kept + 1)); done
+  [ $((size - kept)) -ge 512 ] || kept=$size
+  echo "zeros $1 $kept"
 }
 get_artifact() {
   name=$(sed -n "s/^artifact $1 [0-9]* //p" "$tmp/report")
@@ -488,7 +524,8 @@ function newest(i, k,  stop, known, t, synced) {
     if (size[i] < synced || (W[15] != "-" && W[16] + 0 < synced)) found("tampered", i, "the lock file said that " synced " bytes were on the disk")
     else if (W[17] == 0 && last(i, synced) && E[6] != mark_hash[i]) found("tampered", i, "another record ends at byte " synced " than the lock file said")
   }
-  if ((W[15] != "-" && W[16] + 0 >= synced) || (W[15] == "-" && size[i] > stop)) {
+  if ((i in cut) && W[15] == "-") found("torn", i, "its compressed data end in the middle")
+  else if ((W[15] != "-" && W[16] + 0 >= synced) || (W[15] == "-" && size[i] > stop)) {
     if (i in busy) note("file " i ": somebody was writing when the report was made; its end is not judged")
     else found("torn", i, "its end was never committed (" (W[15] == "-" ? "unsynced" : W[15]) ")")
   }
@@ -500,6 +537,7 @@ function take(i, k) {
 function note(text) { say[++said] = "note: " text }
 # A segment whose successor is here: by its digest, and line by line where that disagrees, or all are to be walked.
 function check(i, k, n,  b, same, fine, behind) {
+  if (copied) { b = unfinished(i, k, n); if (needs || b) return }
   b = P_bytes[n]; same = 0
   if (size[i] < b) found("tampered", i, "it ends before byte " b ", where its last record ended")
   else { same = digest(i, 0, b) == P_hash[n]; if (needs) return; if (!same) found("tampered", i, "its first " b " bytes are not those that the next header says") }
@@ -530,6 +568,58 @@ function check(i, k, n,  b, same, fine, behind) {
 function came_back(i,  stamp) {
   stamp = H_ts[i]; gsub(/[-:.]/, "", stamp)
   return index(P_name[i], stamp) > 0
+}
+# Whether a copy of a sealed segment ends early, and is right as far as it goes.
+function unfinished(i, k, n,  b, stop, behind) {
+  if (H[i] != "right" || H_seq[i] != P_first[n] || P_damaged[n] > 0) return 0
+  b = P_bytes[n]
+  if (size[i] >= b && digest(i, 0, b) == P_hash[n]) {
+    behind = size[i] - b
+    if (P_torn[n] <= 0 || behind >= P_torn[n]) return 0
+    if (!walked(i, b, b)) return 0
+    take(i, k)
+    early(i, k, "all its records are here, but not all that a crash left behind them")
+    return 1
+  }
+  if (needs) return 0
+  stop = size[i]
+  if (size[i] >= b) { if (!(i in zeros)) { need("zeros", i, 0, 0); return 0 } stop = zeros[i] }
+  if (stop + 0 >= b + 0 || stop + 0 < H_size[i] + 0) return 0
+  if (!walked(i, stop, stop)) return 0
+  if (W[17] > 0 || W[15] == "hole" || W[8] == "-" || W[7] + 0 > P_last[n] + 0) return 0
+  if (W[15] == "piece" && !W[25]) return 0
+  take(i, k)
+  R_unfinished[k] = 1
+  early(i, k, "the copy ends at byte " stop " of " b)
+  return 1
+}
+function early(i, k, text) { if (purged != "" && k < start) note("file " i ": " text "; the segment was purged"); else found("incomplete", i, text) }
+# A piece whose beginning is not here: it must fit in between what is.
+function fit(i,  k, m, o, inside) {
+  if (!walked(i, size[i], 0)) return
+  if (W[17] > 0) found("tampered", i, W[17] " places, see above")
+  if (loose[i] != "-" && W[11] != "-" && W[17] == 0 && loose[i] != W[12]) found("tampered", i, "the rest of a line stands before it that is not that of the record before")
+  if (W[11] == "-") {
+    m = 0; inside = 0
+    for (k in group) { if (R_seq[k] + 0 > m) m = R_seq[k] + 0; if (R_first_seq[k] + 0 <= W[26] + 0 && W[26] + 0 <= R_seq[k] + 0) inside = 1 }
+    if (inside) note("file " i ": the beginning of a record that is here")
+    else if (W[26] > 0 && W[26] == m + 1) found("torn", i, "only the beginning of a line")
+    else if (!W[17]) found("incomplete", i, "no whole record is in it, and nothing here goes on with it")
+    return
+  }
+  for (k in group) if (R_first_hash[k] != "-" && R_first_seq[k] + 0 <= W[10] + 0 && W[10] + 0 <= R_seq[k] + 0) {
+    m = R_seq[k] + 0 < W[7] + 0 ? R_seq[k] : W[7]
+    if (!((i, m) in records_at)) need("record", i, m, 0)
+    if (!((chosen[k], m) in records_at)) need("record", chosen[k], m, 0)
+    if (needs) return
+    split(records_at[i, m], o, " ")
+    if (o[4] == "" || holds(chosen[k], m, o[4])) note("file " i ": the same records as in file " chosen[k])
+    else found("forked", i, "another history than file " chosen[k])
+    return
+  }
+  for (k in group) if (R_first_seq[k] == W[7] + 1 && R_first_prev[k] != W[8]) found("tampered", i, "what follows it does not go on from its last record")
+  records += W[6]
+  found("incomplete", i, "it begins in the middle of a segment")
 }
 function floors(i,  f) { if (H_floor[i] != "- - -") { split(H_floor[i], f, " "); if (f[1] < top) wanted[H_floor[i]] = 1 } }
 # Whether a file holds, at a seq, the record with a hash; all its records at that seq are looked at.
@@ -599,7 +689,7 @@ function believed(  best, f, g, i, behind, agrees) {
 }
 $1 == "named" { named = $2 }
 $1 == "full" { full = $2 }
-$1 == "file" { files = $2; role[$2] = $3; sealed[$2] = $4; bytes[$2] = $5 }
+$1 == "file" { if ($2 > files) files = $2; role[$2] = $3; sealed[$2] = $4; bytes[$2] = $5 }
 $1 == "mark" { mark_synced[$2] = $3; mark_failed[$2] = $4; mark_hash[$2] = $5 }
 $1 == "busy" { busy[$2] = 1 }
 $1 == "anchor" { anchors++; A_seq[anchors] = $2; A_hash[anchors] = $3 }
@@ -607,6 +697,11 @@ $1 == "record" { records_at[$2, $3] = $0 }
 $1 == "purges" { purges[$2, $3] = $0 }
 $1 == "artifact" { artifacts[$2] = 1 }
 $1 == "artifact-state" { state[$2] = $3 }
+$1 == "copied" { copied = $2 == "yes" }
+$1 == "joined" { if ($2 > files) files = $2; role[$2] = $3; sealed[$2] = $4 }
+$1 == "loose" { loose[$2] = $3 }
+$1 == "cut" { if (copied) cut[$2] = 1; else broken[$2] = 1 }
+$1 == "zeros" { zeros[$2] = $3 }
 $1 == "size" { size[$2] = $3 }
 $1 == "broken" { broken[$2] = 1 }
 $1 == "digest" { digests[$2, $3, $4] = $5 }
@@ -619,15 +714,19 @@ $1 == "header" {
     H_log[$2] = $4; H_segment[$2] = $5; H_seq[$2] = $6; H_ts[$2] = $7; H_prev[$2] = $8; H_hash[$2] = $9; H_missing[$2] = $10; H_floor[$2] = $11 " " $12 " " $13
     if ($14 != "-") {
       P[$2] = 1; P_bytes[$2] = $14; P_hash[$2] = $15; P_torn[$2] = $16; P_tornhash[$2] = $17; P_first[$2] = $18; P_last[$2] = $19
-      P_low[$2] = $20; P_high[$2] = $21; P_timed[$2] = $22; P_damaged[$2] = $23; P_name[$2] = $24
+      P_low[$2] = $20; P_high[$2] = $21; P_timed[$2] = $22; P_damaged[$2] = $23; P_name[$2] = $24; H_size[$2] = $25
     }
   }
 }
 END {
-  for (i = 1; i <= files; i++) if (!(i in H)) need("header", i, 0, 0)
+  for (i = 1; i <= files; i++) if (i in role) {
+    if (!(i in H)) need("header", i, 0, 0)
+    if (bytes[i] == "") bytes[i] = size[i]
+  } else out[i] = 1
   if (needs) exit
   # which log, and which file is which segment
   for (i = 1; i <= files; i++) {
+    if (i in out) continue
     if (role[i] == "active") active = i
     if (bytes[i] == 0 && sealed[i] != "y") { out[i] = 1; continue }
     if (bytes[i] > 0) content = 1
@@ -635,6 +734,7 @@ END {
   }
   if (active && !(active in out) && H[active] == "right") log_id = H_log[active]
   else for (i = 1; i <= files; i++) if (!(i in out) && H[i] == "right" && votes[H_log[i]] > most) { most = votes[H_log[i]]; log_id = H_log[i] }
+  for (i in loose) some = 1
   for (i = 1; i <= files; i++) {
     if (i in out) continue
     if (H[i] == "right" && H_log[i] != log_id) found("tampered", i, "a segment of another log")
@@ -645,7 +745,7 @@ END {
     } else { strays++; stray[i] = 1; if (walked(i, size[i], 0) && W[18]) begins = 1 }
   }
   if (needs) exit
-  if (!groups && content && !begins) { print "verdict: not a log"; print "exit 2"; exit }
+  if (!groups && !some && content && !begins) { print "verdict: not a log"; print "exit 2"; exit }
     if (top) {
     chosen[top] = choose(top, 0)
     if (needs) exit
@@ -660,10 +760,11 @@ END {
     if (purged != "") {
       split(purged, f, " "); start = f[1] + 1; before_seq = f[2]; before_hash = f[3]
       note("segments up to number " f[1] " were purged, as the chain itself says")
-      for (k in group) if (k + 0 < start) leftover[k] = 1
+      for (k in group) if (k + 0 < start && !copied) leftover[k] = 1
       for (k in leftover) delete group[k]
     }
-    for (k = top - 1; k >= start; k--) if (k in group) {
+    low = copied ? 1 : start
+    for (k = top - 1; k >= low; k--) if (k in group) {
       n = (k + 1) in chosen ? chosen[k + 1] : 0
       if (n && !(n in P)) n = 0
       chosen[k] = choose(k, n)
@@ -671,19 +772,25 @@ END {
       if (n) check(chosen[k], k, n); else newest(chosen[k], k)
     }
     if (needs) exit
-    due = start; previous = 0
-    for (k = start; k <= top; k++) if (k in group) {
+    due = start
+    for (k = low; k <= top; k++) if (k in group) {
       i = chosen[k]
-      if (k > due) found("incomplete", i, "segments " due " to " (k - 1) " are not here")
+      if (k < start) { }
+      else if (k > due) found("incomplete", i, "segments " due " to " (k - 1) " are not here")
       else if (H_missing[i] && !(k > start && came_back(i))) found("incomplete", i, "the active file had been removed when this segment was begun")
-      if (k == start || k == due) {
-        if (R_first_hash[k] != "" && R_first_hash[k] != "-" && !(k > start && !R_clean[k - 1])) {
-          if (R_clean[k] && (R_first_prev[k] != before_hash || R_first_seq[k] != before_seq + 1)) found("tampered", i, "it does not go on from the segment before it")
+      behind = (k - 1) in group
+      if (!behind && k == 1) { before_seq = 0; before_hash = zero; before_ts = "" }
+      else if (!behind && purged != "" && k == start) { before_seq = f[2]; before_hash = f[3]; before_ts = "" }
+      if (behind || k == 1 || (purged != "" && k == start)) {
+        if (R_first_hash[k] != "" && R_first_hash[k] != "-" && !(behind && !R_clean[k - 1])) {
+          if (behind && R_unfinished[k - 1]) {
+            if (R_first_seq[k] + 0 <= before_seq + 0 || (R_first_seq[k] == before_seq + 1 && R_first_prev[k] != before_hash)) found("tampered", i, "it does not go on from where the segment before it has got to")
+          } else if (R_clean[k] && (R_first_prev[k] != before_hash || R_first_seq[k] != before_seq + 1)) found("tampered", i, "it does not go on from the segment before it")
           if (before_ts != "" && R_first_ts[k] < before_ts) found("tampered", i, "its ts lies before that of the segment before it")
         }
       }
       before_seq = R_seq[k]; before_hash = R_hash[k]; before_ts = R_ts[k]
-      records += R_count[k]; end = i; due = k + 1; head_hash = R_hash[k]; head_seq = R_seq[k]
+      records += R_count[k]; end = i; if (k >= start) due = k + 1; head_hash = R_hash[k]; head_seq = R_seq[k]
       count = split(group[k], list, " ")
       for (j = 1; j <= count; j++) if (list[j] != i) {
         o = list[j]
@@ -699,10 +806,12 @@ END {
   for (i = 1; i <= files; i++) if (i in stray) {
     if (bytes[i] == 0 && !groups) continue
     if (!walked(i, size[i], 0)) continue
-    if (purged != "" && W[11] != "-" && W[10] + 0 <= f[2] + 0) continue
+    if (purged != "" && !copied && W[11] != "-" && W[10] + 0 <= f[2] + 0) continue
     found("tampered", i, "it does not begin with a header that is right")
     if (!groups) records += W[6]
   }
+  for (i in loose) fit(i)
+  if (needs) exit
   for (i = 1; i <= files; i++) if (i in broken) found("tampered", i, "its compressed data are broken")
   for (a in artifacts) {
     if (!(a in state)) need("artifact", a, 0, 0)
