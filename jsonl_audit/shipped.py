@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 import orjson
 from blake3 import blake3
 
-from jsonl_audit import storage
+from jsonl_audit import entrusted, storage
 from jsonl_audit.segment import Names
 
 __all__ = ["Arrived", "forget", "path_of", "read", "slowest", "write"]
@@ -119,17 +119,26 @@ def slowest(names: Names, log: str) -> Arrived | None:
 def write(names: Names, arrived: Arrived) -> None:
     """Says how far, in place of what was said before. Raises OSError.
 
-    The file belongs to whoever the log belongs to, also where another user ships it.
+    The file belongs to whoever the log belongs to, also where root ships it.
     """
     folder, path = _folder(names), path_of(names, arrived.destination)
-    _make_folder(names, folder)
+    active, above = os.path.basename(names.path), os.path.dirname(folder)
+    owner = storage.stat(names.path if storage.exists(names.path) else names.directory).st_uid
+    if entrusted.for_another(owner, storage.stat(names.directory).st_uid):
+        folders = os.path.basename(above), os.path.basename(folder)
+        files = active, active + ".next", active
+        entrusted.put_beside(names.directory, files, folders, os.path.basename(path), arrived.encode())
+        return
+    if _user() not in (0, owner) and not storage.is_directory(above):
+        what = "the log's folder is not there, and would belong to another user than the log"
+        raise PermissionError(errno.EACCES, what, above)  # its writer would be kept out of it
+    storage.make_directory(folder)
     new = f"{path}.{os.getpid()}.new"
     fd = storage.open_append(new, create=True, empty=True)
     try:
         storage.write(fd, arrived.encode())
     finally:
         storage.let_go(fd)
-    _give(names, new)
     try:
         storage.replace(new, path)
     except BaseException:
@@ -147,31 +156,6 @@ def forget(names: Names, destination: str) -> bool:
     return True
 
 
-def _make_folder(names: Names, folder: str) -> None:
-    above = os.path.dirname(folder)
-    new = [each for each in (above, folder) if not storage.is_directory(each)]
-    if above in new and _user() not in (0, _owner(names)[0]):
-        what = "the log's folder is not there, and would belong to another user than the log"
-        raise PermissionError(errno.EACCES, what, above)  # its writer would be kept out of it
-    storage.make_directory(folder)
-    for each in new:
-        _give(names, each)
-
-
 def _user() -> int:
     """As whom this process acts; where the system has no users, as all of them."""
     return os.geteuid() if hasattr(os, "geteuid") else 0
-
-
-def _owner(names: Names) -> tuple[int, int]:
-    """Whose the log is: of the active file, or, while there is none, of its directory."""
-    path = names.path if storage.exists(names.path) else names.directory
-    found = storage.stat(path)
-    return found.st_uid, found.st_gid
-
-
-def _give(names: Names, path: str) -> None:
-    """Gives what root made to the owner of the log, who could not write there else."""
-    if _user() == 0 and storage.give_to is not None:
-        with contextlib.suppress(OSError):  # it works for root all the same
-            storage.give_to(path, *_owner(names))

@@ -57,7 +57,10 @@ class Attached:
         path, target = os.path.join(self._folder, name), f"{self._below}/{name}"
         try:
             with AsItLies(path) as content:
-                found = storage.stat(content.fd)
+                found, lies = storage.stat(content.fd), storage.lstat(path)
+                if (lies.st_dev, lies.st_ino) != (found.st_dev, found.st_ino):
+                    self._outcome.met("damaged", "a link stands in the place of this artifact; it was not copied", path)
+                    return True
                 there = self._place.size(target)
                 if there is not None and self._place.kept(target, found):
                     return True

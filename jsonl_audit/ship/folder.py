@@ -96,11 +96,15 @@ class Folder:
         storage.unlink(self.shown(name))
 
     def keep(self, name: str, found: os.stat_result) -> None:
-        path = self.shown(name)
-        with contextlib.suppress(OSError):  # a share may have no modes, or another's files
-            os.chmod(path, found.st_mode & 0o777)
-        with contextlib.suppress(OSError):
-            os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+        with contextlib.suppress(OSError), self._reading(name) as fd:  # a share may have no modes, or another's files
+            there, here = storage.lstat(self.shown(name)), storage.stat(fd)
+            if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
+                return  # a link in its place could lead to any file of whoever ships
+            if hasattr(os, "fchmod"):
+                with contextlib.suppress(OSError):
+                    os.fchmod(fd, found.st_mode & 0o777)
+            where = fd if os.utime in os.supports_fd else self.shown(name)
+            os.utime(where, ns=(found.st_atime_ns, found.st_mtime_ns))
 
     def kept(self, name: str, found: os.stat_result) -> bool:
         there = storage.stat(self.shown(name))

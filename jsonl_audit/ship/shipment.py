@@ -85,7 +85,8 @@ class Shipment:
             )  # fmt: skip
         self._log = self.outcome.log = look.log
         for name in look.foreign:
-            self.outcome.met("note", "it belongs to another log and was not shipped", self._beside(name))
+            what = "it is of another log, or a link to what is no segment, and was not shipped"
+            self.outcome.met("note", what, self._beside(name))
         if self._filling is None:
             self._filling = self._begin(source, look)
             if self._hold and self._said is not None:  # retention waits only since then

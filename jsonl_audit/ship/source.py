@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -87,7 +88,7 @@ class Look:
     others: list[Piece]
     """Files with a sealed segment's name that are none of these: no header that can be read, or a second copy."""
     foreign: list[str]
-    """Files with a sealed segment's name that belong to another log."""
+    """Files with a sealed segment's name that belong to another log, and links to what is no segment."""
     committed: int
     """The end of what is committed in the active segment, and on the disk."""
     size: int
@@ -186,7 +187,7 @@ class Source:
         if active and self.content is not None:
             pieces[self._header.segment if self._header else 0] = Piece(self.content.path, self._header, live=True)
         for piece in sealed:
-            if piece.header is not None and piece.header.log != log:
+            if _is_link(piece.path) if piece.header is None else piece.header.log != log:
                 foreign.append(piece.name)
             elif piece.header is None or piece.number in pieces:
                 others.append(piece)
@@ -202,6 +203,14 @@ class Source:
                 path=self.names.path,
             )
         return Look(log, ordered, others, foreign, committed, size)
+
+
+def _is_link(path: str) -> bool:
+    """Whether a link stands there; one to what is no segment could lead to any file of whoever ships."""
+    try:
+        return stat.S_ISLNK(storage.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _log_of(sealed: list[Piece], path: str) -> str:
