@@ -273,3 +273,34 @@ def test_the_command_says_it_in_words_in_json_and_by_its_exit_status(log: Log, c
     assert (ended.status, ended.out, ended.err) == (1, b"", "")
     assert cli("verify", "--stdin").status == 3
     assert cli("verify", "--stdin", "audit.jsonl").status == 2
+
+
+def test_a_batch_is_void_only_where_a_header_took_its_seq_and_it_has_no_end(tmp_path: Path) -> None:
+    """Else one record of a batch, made up, would do away with all that came, or with what comes."""
+    (tmp_path / "true").mkdir()
+    (tmp_path / "evil").mkdir()
+    true, evil = Log(tmp_path / "true"), Log(tmp_path / "evil")
+    for log, word in ((true, "true"), (evil, "evil")):
+        log.batch([{"type": f"{word}.one"}] * 3)
+        log.fill(5)
+    first, *ours = lines_of(true)
+    _, *theirs = lines_of(evil)
+    for stream in (
+        [first, *ours, *theirs], [first, *theirs, *ours], [first, theirs[0], *ours], [first, *ours, theirs[0]],
+        [first, *[line for pair in zip(ours, theirs, strict=True) for line in pair]],
+    ):  # fmt: skip
+        assert verify_stream(stream).verdict == "forked"
+
+
+def test_records_that_a_header_goes_on_without_are_a_second_history_whatever_it_says_of_a_crash(
+    tmp_path: Path,
+) -> None:
+    log = Log(tmp_path).fill(4)
+    gone = log.fill(3).lines(1)[-3:]
+    log.active.write_bytes(log.active.read_bytes()[: -sum(map(len, gone))])
+    log.seq, log._size, log.head = log.seq - 3, log.active.stat().st_size, record.prev_of(gone[0])
+    log.raw(b'{"seq":6')
+    log.seal().fill(2)
+    lines = lines_of(log)
+    report = verify_stream([*lines[:5], *gone, *lines[5:]])
+    assert report.verdict == "forked"

@@ -170,7 +170,7 @@ def _compared(check: StreamCheck, log: str | None, runs: list[Run], *, alone: bo
                 check.told.say("unattached", f"{span} can be tied to no other record that came", **where)
             longest = run
             continue
-        if run.batch is not None and run.batch_prev[1] + 1 == run.first_seq:
+        if run.unfinished and check.taken(run.first_prev):
             check.told.say("voided", f"{span}: a batch that was not finished; its seqs were taken again", **where)
             check.records -= run.count
             check.runs.remove(run)
@@ -182,14 +182,13 @@ def _compared(check: StreamCheck, log: str | None, runs: list[Run], *, alone: bo
         if other is not None:
             since = f"behind seq {same}" if same is not None else f"at or before seq {other}"
             check.told.say("fork", f"two histories of one log, which part {since}", **where)
-        elif same is not None:
+        elif same is not None or alone:
             again += run.count
             check.runs.remove(run)
-            continue
-        elif alone:
-            check.told.say("not-compared", f"{span} came again, too late to be compared with what came before", **where)
-            again += run.count
-            check.runs.remove(run)
+            if same is None or same < min(run.last_seq, longest.last_seq):
+                first = run.first_seq if same is None else same + 1
+                what = f"{spelled(first, run.last_seq)} came again, too late to be compared with what came before"
+                check.told.say("not-compared", what, log=log, first_seq=first, last_seq=run.last_seq)
             continue
         else:
             check.told.say("unattached", f"{span} can be tied to no other record that came", **where)

@@ -274,7 +274,7 @@ class Collector:
 
     def _parted(self, log: Gathered, number: int, seq: int, line: bytes) -> bool:
         """A record that goes on from one that another record goes on from already. False where it may be right yet."""
-        if unfinished([line]):
+        if unfinished([line]) and log.begins_with(number, seq):
             self.bury(log, number, [line], VOIDED)
             return True
         strand = log.strands.get(number)
@@ -290,6 +290,8 @@ class Collector:
         """Puts records aside that are no part of the log, with what goes on from them."""
         while (more := self.waiting.take(record.seq_of(lines[-1]) + 1, lines[-1][-67:-3])) is not None:
             lines.append(more)
+            if why is VOIDED and not unfinished([more]):
+                why = FORK
         self._keep(log.segment_named(number), lines, why)
         self._dead.update(dict.fromkeys(line[-67:-3] for line in lines))
         while len(self._dead) > _RECENT:

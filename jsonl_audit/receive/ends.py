@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from jsonl_audit import record
-from jsonl_audit.receive.strand import Strand, copy_part, digest_of, lines_between
+from jsonl_audit.receive.strand import Strand, digest_of, lines_between
 from jsonl_audit.segment import Previous
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def settle(collector: Collector, strand: Strand) -> None:
         if following is not None:  # without its header nobody would know of this one whether it is whole
             following.sync()
             log.sync_names()
-        log.seal(strand)
+        told = log.seal(strand)
+        if told:
+            collector.told.say("segment-altered", told, **log.segment_named(strand.number))
     behind = strand.end - said.bytes
     if said.torn_bytes > 0 and behind == said.torn_bytes + 1 and _without_lf(collector, strand, said):
         behind -= 1
@@ -79,7 +81,10 @@ def _torn_end(collector: Collector, strand: Strand, said: Previous, behind: int)
             _add(strand, line[:-1])
             return True
         collector.waiting.add(record.seq_of(line), line)
-    if not behind and missing <= _LONGEST_HOLE and _nuls(missing) == said.torn_blake3:
+    if behind or strand.zeros_tried or missing > _LONGEST_HOLE:
+        return False
+    strand.zeros_tried = True
+    if _nuls(missing) == said.torn_blake3:
         _add(strand, bytes(missing))
         return True
     return False
@@ -95,7 +100,7 @@ def _without_lf(collector: Collector, strand: Strand, said: Previous) -> bool:
 
 def _end_at(collector: Collector, strand: Strand, stop: int, more: bytes = b"") -> None:
     """Makes the file of a segment end there, with `more` behind it."""
-    copy_part(strand.path, stop, strand.path + ".new", more)
+    strand.cut(stop, more)
     collector.tips.pop(strand.tip, None)
     strand.resume()
     if stop + len(more) > strand.end:  # a line without its end counts as written here

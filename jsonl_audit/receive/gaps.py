@@ -39,7 +39,6 @@ class GapWatch:
         now = time.monotonic()
         if now < self._next and not ended:
             return
-        self._next = now + min(1.0, self._patience)
         found: dict[tuple[str | None, int], int] = {}
         for log, first, last in self._gaps():
             if len(found) >= _MOST and not ended:
@@ -52,6 +51,9 @@ class GapWatch:
                 self._telling.say("gap", what, log=key[0], first_seq=key[1], last_seq=last)
                 told = True
             self._open[key] = since, last, told
+        # Where there is much to look through, it is done less often: a twentieth of the time at most.
+        if self._patience:
+            self._next = now + max(min(1.0, self._patience), 20 * (time.monotonic() - now))
         for key in [key for key in self._open if key not in found]:
             _, last, told = self._open.pop(key)
             if told:

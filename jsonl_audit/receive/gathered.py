@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jsonl_audit import record, storage
+from jsonl_audit import instants, record, storage
 from jsonl_audit.content import first_line_of
 from jsonl_audit.errors import LogError, NewerFormatError, WrongLogError
 from jsonl_audit.receive.strand import Strand, digest_of
@@ -32,8 +32,9 @@ __all__ = ["UNTOLD", "Gathered", "Whole"]
 UNTOLD = "audit.jsonl"
 """The name of a log of which no header has told it yet: the first segment does not know it."""
 _BACK = 16
+_COPY = re.compile(r"\.[0-9]+\.copy")
 _PART = re.compile(r"\.[0-9]+\.part")
-_SEALED = re.compile(r"(?P<stem>.+)\.(?P<stamp>[0-9]{8}T[0-9]{12}Z)(?P<extension>\.[^.]+)?")
+_SEALED = re.compile(r"(?P<stem>.+)\.(?P<stamp>[0-9]{8}T[0-9]{12}Z)(?P<extension>\.[^.]+)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,10 @@ class Gathered:
         # The newest first: what a header says of the segment before it is known then when that is come to.
         for name in sorted(storage.list_directory(self.folder), reverse=True):
             path = os.path.join(self.folder, name)
-            if name.endswith(".new"):  # a copy that was interrupted
+            if _COPY.fullmatch(name):  # it was interrupted
                 storage.unlink(path)
                 continue
-            if name.endswith((".lock", ".next", ".d")) or not storage.is_file(path):
+            if name.endswith((".lock", ".next")) or not storage.is_file(path):
                 continue
             header = _header(path)
             if _PART.fullmatch(name) and header is None:  # it was being begun
@@ -113,7 +114,7 @@ class Gathered:
         return list(self.strands.values())
 
     def _leftover(self, number: int, path: str) -> None:
-        """A file of a segment that is there under another name, too: a power cut kept one of two changes of its name."""
+        """A file of a segment that has another name, too: a power cut kept one of two changes of its name."""
         known, size = self.path_of(number), storage.size(path)
         if known is None or digest_of(path, 0, size) != digest_of(known, 0, size):
             raise WrongLogError(f"segment {number} is here twice, with different bytes; move this one away", path=path)
@@ -161,6 +162,11 @@ class Gathered:
         if whole is not None:
             return number if seq <= whole.last_seq else None
         return number if strand is not None and seq <= strand.last_seq else None
+
+    def begins_with(self, number: int, seq: int) -> bool:
+        """Whether a segment's header has this seq."""
+        strand, whole = self.strands.get(number), self.whole.get(number)
+        return seq == (strand.first_seq if strand is not None else whole.first_seq if whole is not None else 0)
 
     def segment_named(self, number: int) -> dict[str, Any]:
         """Which segment a finding is about."""
@@ -256,21 +262,27 @@ class Gathered:
         self.sync_names()  # else a power cut could keep the second change of that name and not the first
         self._move(strand, self.names.path)
 
-    def seal(self, strand: Strand) -> None:
-        """Gives a segment whose records are all here the name that it has at the source."""
+    def seal(self, strand: Strand) -> str:
+        """Gives a segment whose records are all here the name that it has at the source.
+
+        Where the next header says what is no such name, or is another's, it gets one by its time, and that is returned
+        in words.
+        """
         assert strand.said is not None
         if strand.sealed:
-            return
-        found = _SEALED.fullmatch(strand.said.name)
+            return ""
+        found, told = _SEALED.fullmatch(strand.said.name), ""
         name = self.names.sealed(found["stamp"]) if found is not None else ""
         if not name or storage.exists(os.path.join(self.folder, name)):
-            raise WrongLogError(
-                f"segment {strand.number} is to be named {strand.said.name!r:.80}, by the header of the next one: that "
-                "is no name of a sealed segment, or there is a file with that name. Look at what lies there",
-                path=self.folder,
-            )  # fmt: skip
+            name, us = "", instants.micros(strand.ts) if instants.is_instant(strand.ts) else 0
+            while not name or storage.exists(os.path.join(self.folder, name)):
+                name, us = self.names.sealed(instants.stamp(us)), us + 1
+            told = (
+                f"the next header names segment {strand.number} {strand.said.name!r:.80}, which cannot be: it is {name}"
+            )
         self._move(strand, os.path.join(self.folder, name))
         strand.sealed = True
+        return told
 
     def finish(self, strand: Strand, *, torn: bool) -> None:
         """A segment is whole: nothing more is expected of it."""

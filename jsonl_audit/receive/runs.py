@@ -18,8 +18,8 @@ class Run:
     """Records that go on from each other, first to last. Hashes are 64 hex digits each."""
 
     __slots__ = (
-        "batch", "batch_prev", "count", "first_prev", "first_seq", "first_ts", "floor", "forked", "last", "last_seq",
-        "log", "points", "segment", "stride", "told", "ts",
+        "batch", "batch_prev", "begins", "count", "first_batch", "first_prev", "first_seq", "first_ts", "floor",
+        "forked", "last", "last_seq", "log", "points", "segment", "stride", "told", "ts",
     )  # fmt: skip
 
     def __init__(self, seq: int, prev: str, own: str, ts: bytes) -> None:
@@ -36,6 +36,10 @@ class Run:
         """Whether it was told that its first record is a second one in its place."""
         self.floor = 0
         """The last seq that was purged before it begins."""
+        self.begins = False
+        """Whether its first record is a header."""
+        self.first_batch: tuple[int, int] | None = None
+        """Of its first record."""
         self.batch: tuple[int, int] | None = None
         """Of the last record, where its batch is not whole yet."""
         self.batch_prev: tuple[str, int, bytes] = ("", 0, b"")
@@ -49,6 +53,13 @@ class Run:
     def genesis(self) -> bool:
         """Whether it begins with the first record of a log."""
         return self.first_prev == ZERO
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is no more than a part of one batch, without its end."""
+        if self.batch is None or self.first_batch is None:
+            return False
+        return self.batch[1] == self.first_batch[1] and self.batch[0] - self.first_batch[0] + 1 == self.count
 
     def point(self, seq: int, own: str) -> None:
         """Keeps the hash of a record, if it is one of those to keep."""
@@ -64,7 +75,7 @@ class Run:
         self.count += after.count
         self.log = self.log or after.log
         self.segment = after.segment or self.segment
-        self.floor = self.floor or after.floor
+        self.floor = max(self.floor, after.floor)
         self.batch = after.batch
         if after.batch_prev[0] or after.batch is None:  # else the batch that it ends with begins in this run
             self.batch_prev = after.batch_prev

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from blake3 import blake3
 
 from jsonl_audit import record, storage
@@ -9,7 +11,7 @@ from jsonl_audit.errors import StorageError, WrongLogError
 from jsonl_audit.lines import Lines, Long
 from jsonl_audit.segment import Header, Previous
 
-__all__ = ["Strand", "copy_part", "digest_of", "lines_between"]
+__all__ = ["Strand", "digest_of", "lines_between"]
 
 _BLOCK = 1 << 20
 
@@ -22,7 +24,7 @@ class Strand:
 
     __slots__ = (
         "altered", "end", "first_prev", "first_seq", "forks", "head_hash", "last_seq", "log", "number", "path",
-        "pending", "piece", "said", "sealed", "tip", "ts", "unsynced",
+        "pending", "piece", "said", "sealed", "tip", "ts", "unsynced", "zeros_tried",
     )  # fmt: skip
 
     def __init__(self, path: str, header: Header) -> None:
@@ -46,6 +48,8 @@ class Strand:
         """All its records are here and only its torn end is not, or not wholly."""
         self.forks: list[tuple[int, bytes]] = []
         """Seq and prev of records that wait, in whose place another one is written."""
+        self.zeros_tried = False
+        """Whether it was tried if zeros are what a crash left behind its last record."""
         self.altered = False
         """Whether it was told that its bytes are not what the next header says."""
         self.unsynced = False
@@ -77,7 +81,7 @@ class Strand:
             if self.piece and not data.startswith(self.piece):
                 storage.let_go(fd)
                 fd = -1
-                copy_part(self.path, written, self.path + ".new")
+                self.cut(written)
                 fd = storage.open_append(self.path, create=True)
                 self.piece = b""
             storage.write(fd, data[len(self.piece) :])
@@ -87,6 +91,10 @@ class Strand:
         self.pending.clear()
         self.piece = b""
         self.unsynced = True
+
+    def cut(self, stop: int, more: bytes = b"") -> None:
+        """Makes the file end at byte `stop`, with `more` behind it, by a copy that takes its place. Raises OSError."""
+        _copy_part(self.path, stop, os.path.join(os.path.dirname(self.path), f".{self.number}.copy"), more)
 
     def sync(self) -> None:
         """Returns when all of it is on the disk."""
@@ -145,7 +153,7 @@ def lines_between(path: str, start: int, stop: int) -> list[bytes]:
         return storage.read(fd, start, stop - start).splitlines(keepends=True)
 
 
-def copy_part(path: str, stop: int, through: str, more: bytes = b"") -> None:
+def _copy_part(path: str, stop: int, through: str, more: bytes = b"") -> None:
     """Makes a file end at byte `stop`, with `more` behind it: a copy of that part takes its place."""
     fd = storage.open_append(through, create=True, empty=True)
     try:

@@ -19,6 +19,8 @@ __all__ = ["StreamCheck"]
 
 _RECENT = 16_384
 """Hashes of the newest records that are remembered one by one, at least."""
+_TAKEN = 4096
+"""Headers of which it is remembered which record they go on from."""
 _MOST = 16_384
 """Runs at once. When there are more, gaps between the oldest are taken to be for ever."""
 
@@ -38,6 +40,7 @@ class StreamCheck:
         self._opener = Opener(field)
         self._recent: dict[str, bool] = {}
         self._before: dict[str, bool] = {}
+        self._taken: dict[str, None] = {}
         self._hot: Run | None = None
 
     # -- what arrives
@@ -105,10 +108,13 @@ class StreamCheck:
                 self._again(run)
             return
         header = self._header(line)
-        if run is None and header is not None:
-            run = self._rewound(prev)
+        if header is not None:
+            self._taken[prev] = None
+            if len(self._taken) > _TAKEN:
+                del self._taken[next(iter(self._taken))]
+            run = run or self._rewound(prev)
         if run is None:
-            run = self._begun(line, own, prev, seq)
+            run = self._begun(line, own, prev, seq, begins=header is not None)
         else:
             self._extend(run, line, own, seq)
         if run is not None:
@@ -153,55 +159,68 @@ class StreamCheck:
                 expected=run.ts.decode(), actual=ts.decode("ascii", "replace"),
             )  # fmt: skip
 
-    def _begun(self, line: bytes, own: str, prev: str, seq: int) -> Run | None:
-        """A record that goes on from none that a run ends with. None where it never happened."""
-        found = record.batch_of(line)
-        cut = found is not None and found[0] < found[1]
-        known = self._recent.get(prev, self._before.get(prev))
-        if known is not None:  # it goes on from a record that another one goes on from already, or that is void itself
-            if cut or known:
-                last = seq
-                for other in self.runs.behind(own):
-                    last = max(last, other.last_seq)
-                    self.records -= other.count
-                    self.runs.remove(other)
-                    self._remember(other.last, void=True)
-                self._void(seq, last)
-                self._remember(own, void=True)
-                return None
-            what = f"seq {seq} came twice, with different bytes: two histories of one log"
-            self._say("fork", what, None, seq, actual=own)
-        run = Run(seq, prev, own, record.ts_of(line).encode())
-        run.forked = known is not None
-        run.point(seq, own)
-        if cut and found is not None:
-            run.batch = found
-            if found[0] == 1:
-                run.batch_prev = (prev, seq - 1, b"")
-        if own in self.runs.ends:  # long ago: what goes on from it is there
+    def _begun(self, line: bytes, own: str, prev: str, seq: int, *, begins: bool) -> Run | None:
+        """A record that goes on from none that a run ends with. None where it never happened, or came before."""
+        if own in self.runs.ends:  # long ago
             self.doubles += 1
             return None
+        found = record.batch_of(line)
+        cut = found if found is not None and found[0] < found[1] else None
+        known = self._recent.get(prev, self._before.get(prev))
+        if cut is not None and (known or (known is not None and cut[0] == 1 and self.taken(prev))):
+            self._never(own, seq)
+            return None
+        run = Run(seq, prev, own, record.ts_of(line).encode())
+        run.point(seq, own)
+        run.begins, run.first_batch, run.batch = begins, found, cut
+        if cut is not None and cut[0] == 1:
+            run.batch_prev = (prev, seq - 1, b"")
+        if known is not None:  # it goes on from a record that another one goes on from already
+            self._fork(run)
         self.runs.add(run)
         if len(self.runs) > _MOST:
             self._close_gaps()
         return run
+
+    def taken(self, prev: str) -> bool:
+        """Whether a header goes on from the record with this hash: a batch that began there and has no end is void."""
+        return prev in self._taken
+
+    def _fork(self, run: Run) -> None:
+        run.forked = True
+        what = f"seq {run.first_seq} came twice, with different bytes: two histories of one log"
+        self._say("fork", what, run, run.first_seq, actual=run.last if run.count == 1 else None)
+
+    def _never(self, own: str, seq: int) -> None:
+        """A record of a batch that has no end, where a header took its seq; with those that came before it and go on
+        from it."""
+        last = seq
+        self._remember(own, void=True)
+        for other in self.runs.behind(own):
+            if not other.unfinished:
+                self._fork(other)
+                continue
+            last = max(last, other.last_seq)
+            self.records -= other.count
+            self.runs.remove(other)
+            self._remember(other.last, void=True)
+        self._void(seq, last)
 
     def _joined(self, run: Run, own: str) -> Run:
         """The run whose last record came just now, with the one that goes on from it, if that is there already."""
         if self.runs.ends.get(own) is not run:  # it ends where another one does: all of it came before
             self._again(run)
             return self.runs.ends[own]
-        others = self.runs.behind(own)
+        others = sorted(self.runs.behind(own), key=lambda other: not other.begins)
         for other in others:
-            if len(others) > 1 and other.batch is not None and other.batch_prev[0] == own:
-                self._void(other.first_seq, other.last_seq)
-                self.records -= other.count
-                self.runs.remove(other)
-                continue
-            if self.runs.ends.get(own) is not run:
-                what = f"seq {other.first_seq} came twice, with different bytes: two histories of one log"
-                self._say("fork", what, run, other.first_seq)
-                other.forked = True
+            if self.runs.ends.get(own) is not run:  # another one goes on from it by now
+                if others[0].begins and other.unfinished:
+                    self.records -= other.count
+                    self.runs.remove(other)
+                    self._remember(other.last, void=True)
+                    self._void(other.first_seq, other.last_seq)
+                else:
+                    self._fork(other)
                 continue
             self._linked(run, other.first_seq, other.first_ts)
             self.runs.remove(other)
@@ -219,9 +238,11 @@ class StreamCheck:
         else:
             return None
         del self.runs.ends[run.last]
+        self._remember(run.last, void=True)
         self._void(seq + 1, run.last_seq)
         if run.first_seq > seq:  # there is nothing before the batch
             self.runs.unbegin(run)
+            self.records -= run.count
             return None
         run.count -= run.last_seq - seq
         self.records -= run.last_seq - seq

@@ -20,6 +20,7 @@ VERDICT_OF = {
     "fork": "forked",
     "gap": "incomplete",
     "unattached": "incomplete",
+    "not-compared": "incomplete",
     "begins-late": "incomplete",
     "newer-format": "incomplete",
     "torn-tail": "torn",
@@ -35,8 +36,8 @@ class StreamFinding:
 
     kind: str
     """`record-modified`, `chain-broken`, `clock-backwards`, `segment-altered`, `fork`, `gap`, `unattached`,
-    `begins-late`, `newer-format` or `torn-tail`; of no consequence for the verdict are `gap-closed`, `cut-line`,
-    `foreign-line`, `long-line`, `voided`, `torn-not-here` and `renamed`."""
+    `not-compared`, `begins-late`, `newer-format` or `torn-tail`; of no consequence for the verdict are `gap-closed`,
+    `cut-line`, `foreign-line`, `long-line`, `voided` and `torn-not-here`."""
     message: str
     log: str | None = None
     """The log's UUID."""

@@ -16,7 +16,7 @@ from jsonl_audit.lines import Lines, Long
 __all__ = ["Waiting"]
 
 _SPAN = 1024
-_BUCKETS = 16_384
+_BUCKETS = 1024
 _HOT = 32
 """Files whose index is in memory, at most."""
 _MOST = 16_384
