@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -25,8 +26,11 @@ from patients import Patient, as_root, patient, quiet_machine, sh
 
 from jsonl_audit import AuditError, AuditLog, StorageError, diagnose, ship, verify
 from jsonl_audit.doctor import clock as clocks
+from jsonl_audit.doctor import rotation
 from jsonl_audit.doctor.diagnosis import LEVELS
 from jsonl_audit.doctor.lines import LIMITS
+from jsonl_audit.segment import Names
+from jsonl_audit.writer.spillplace import SpillPlace
 
 __all__ = ["patient", "quiet_machine"]
 
@@ -164,6 +168,26 @@ def test_a_file_of_another_owner_gets_the_logs_owner(patient: Patient) -> None:
         os.chown(path, 65534, -1)
     assert patient.mended("several-owners").level == "problem"
     assert patient.path.with_name("audit.jsonl.lock").stat().st_uid == 65534
+
+
+@as_root
+def test_an_owner_without_a_name_is_told(patient: Patient) -> None:
+    write(patient.path, 1)
+    for path in (patient.path.parent, *patient.path.parent.iterdir()):
+        os.chown(path, 54321, -1)
+    assert "user 54321" in patient.remark("nameless-owner").message
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs the lists of Linux")
+def test_an_access_control_list_beside_the_mode_is_told(patient: Patient) -> None:
+    write(patient.path, 1)
+    entries = [(1, 6, -1), (2, 4, 54321), (4, 0, -1), (0x10, 4, -1), (0x20, 0, -1)]
+    packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    try:
+        os.setxattr(patient.path, "system.posix_acl_access", packed)
+    except OSError:
+        pytest.skip("this file system has no lists")
+    assert patient.remark("access-list").command == f"setfacl -b -- {patient.path}"
 
 
 @as_root
@@ -313,6 +337,14 @@ def test_segments_that_last_for_months_are_told(patient: Patient) -> None:
         path.rename(path.with_name(f"audit.202601{day:02d}T000000000000Z.jsonl"))
     assert patient.remark("sealed-seldom").facts["days"] > 1000
     assert sh(patient.remark("sealed-seldom").command)
+
+
+def test_very_many_segments_are_told(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(patient.path, 1, 1, 1, 1, 1)
+    monkeypatch.setattr(rotation, "_MANY", 4)
+    assert "many-segments" not in patient.kinds()
+    monkeypatch.setattr(rotation, "_MANY", 3)
+    assert patient.remark("many-segments").facts["sealed"] == 4
 
 
 def test_long_lines_are_counted_and_the_longest_is_named(patient: Patient) -> None:
@@ -510,13 +542,18 @@ def test_events_that_are_held_elsewhere_are_brought_in(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with AuditLog(patient.path, on_error="spill") as log:
+    with AuditLog(patient.path, on_error="spill", max_bytes=1 << 20) as log:
         log.append("a.b")
         calls.fail("write", error=errno.ENOSPC, about=f"{patient.path.parent}{os.sep}", for_ever=True)
         assert not log.append("held.event").recorded
     calls.heal()
     patient.mended("events-held")
     assert b"held.event" in patient.path.read_bytes()
+    assert b"audit.settings" not in patient.path.read_bytes()
+    folder = Path(SpillPlace(Names.of(patient.path), None).path)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "1-0123456789abcdef0123.jsonl.damaged").write_bytes(b"something")
+    patient.mended("events-damaged")
 
 
 @pytest.mark.exhaustive

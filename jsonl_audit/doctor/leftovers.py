@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterator
 
 from jsonl_audit import record, storage
@@ -13,10 +12,10 @@ from jsonl_audit.content import Content, blocks_of, first_line_of
 from jsonl_audit.doctor import shell
 from jsonl_audit.doctor.diagnosis import Remark
 from jsonl_audit.doctor.place import Place
+from jsonl_audit.doctor.spilled import spilled
 from jsonl_audit.errors import AuditError, LogError
 from jsonl_audit.segment import Header, parse_header
 from jsonl_audit.succession import header_of, is_successor
-from jsonl_audit.writer.spillplace import SpillPlace
 
 __all__ = ["leftovers", "missing"]
 
@@ -71,7 +70,7 @@ def _next_fits(place: Place) -> bool:
 
 def leftovers(place: Place) -> Iterator[Remark]:
     """Files that are not, or no longer, of use where they lie."""
-    said = [*_interrupted(place), *_purged(place), *_twins(place), *_strangers(place), *_spilled(place)]
+    said = [*_interrupted(place), *_purged(place), *_twins(place), *_strangers(place), *spilled(place)]
     yield from said
     if not said:
         yield Remark("leftovers", "leftovers", "ok", "nothing lies beside the log that is not its own")
@@ -299,39 +298,3 @@ def _header(path: str) -> Header | None:
         return parse_header(first_line_of(path))
     except (LogError, OSError):
         return None
-
-
-def _spilled(place: Place) -> Iterator[Remark]:
-    """Events that could not be written, and are held elsewhere."""
-    import sys
-
-    places = [SpillPlace(place.names, None)]
-    if place.active is not None and hasattr(os, "getuid") and place.active.st_uid != os.getuid():
-        other = SpillPlace(place.names, None)
-        other.path = os.path.join(
-            tempfile.gettempdir(), f"jsonl_audit-{place.active.st_uid}", os.path.basename(other.path)
-        )
-        places.append(other)
-    for spill in places:
-        try:
-            held = [name for name in storage.list_directory(spill.path) if not name.endswith(".lock")]
-        except OSError:  # there is none, or it is another's
-            continue
-        damaged = [name for name in held if name.endswith(".damaged")]
-        if len(held) > len(damaged):
-            code = f"import jsonl_audit; jsonl_audit.AuditLog({place.names.path!r}, on_error='spill').close()"
-            yield Remark(
-                "leftovers", "events-held", "warning",
-                f"{len(held) - len(damaged)} spill logs in {spill.path} hold events that are not in the log",
-                "They are brought in when the log is next opened with on_error='spill', by the user who left them.",
-                shell.run(sys.executable, "-c", code), path=spill.path,
-            )  # fmt: skip
-        if damaged:
-            kept = place.names.path + ".spilled"
-            yield Remark(
-                "leftovers", "events-damaged", "warning", f"{len(damaged)} damaged spill logs lie in {spill.path}",
-                "They were put aside, since they do not verify. Look at them by hand, and keep them somewhere safe.",
-                f"{shell.run('mkdir', '-p', '-m', '0700', paths=[kept])} && "
-                + shell.run("mv", "-n", paths=[*(os.path.join(spill.path, name) for name in damaged), kept + "/"]),
-                path=spill.path,
-            )  # fmt: skip
