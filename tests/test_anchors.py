@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 from commandline import CommandLine, cli
-from logs import Log, build
+from logs import Log, build, rehashed
 
-from jsonl_audit import AuditLog, QueryError, StorageError, manifest
+from jsonl_audit import AuditLog, QueryError, StorageError, manifest, record
+from jsonl_audit.segment import Previous
 from jsonl_audit.verifier import Report, verify
 from jsonl_audit.verifier.anchors import parse
 
@@ -275,3 +277,39 @@ def test_on_the_command_line(cli: CommandLine) -> None:
     assert (ended.status, ended.out) == (2, b"")
     assert "'nonsense' is no anchor" in ended.err
     assert cli("verify", "--each", "--expect", anchor).status == 2
+
+
+def rewritten(log: Log, number: int, line: int) -> None:
+    """Changes a record and gives it its right hash; what follows in the segment stays, all behind it is made anew."""
+    lines = log.lines(number)
+    lines[line] = rehashed(lines[line].replace(b"test.event", b"test.evenT"))
+    log.write(number, lines)
+    data, prev = b"".join(lines), lines[-1][-67:-3]
+    for after in range(number + 1, log.segment + 1):
+        made = []
+        for place, text in enumerate(log.lines(after)):
+            if place == 0:
+                said = Previous.parse(record.decode(text)["details"]["previous"])
+                assert said is not None
+                text = text.replace(said.blake3.encode(), blake3(data).hexdigest().encode())
+            made.append(rehashed(text[:-141] + prev + text[-77:]))
+            prev = made[-1][-67:-3]
+        log.write(after, made)
+        data = b"".join(made)
+
+
+def test_an_anchor_vouches_for_what_is_linked_to_it_and_not_for_what_stands_before_it(log: Log, full: bool) -> None:
+    noted = anchors(log, 5)
+    rewritten(log, 1, 1)
+    assert hash_at(log, 5) == noted[0][1]
+    assert verify(log.active).verdict == "intact"  # to the digests, which are made anew, all is well
+    report = verify(log.active, full=full, expect=noted)
+    assert said(report)[:2] == ("tampered", ["chain-broken"])
+
+
+def test_a_rewrite_before_an_anchor_of_a_later_segment_is_found_by_the_digest(log: Log, full: bool) -> None:
+    noted = anchors(log, 15)
+    lines = log.lines(1)
+    lines[1] = rehashed(lines[1].replace(b"test.event", b"test.evenT"))
+    log.write(1, lines)
+    assert verify(log.active, full=full, expect=noted).verdict == "tampered"

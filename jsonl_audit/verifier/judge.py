@@ -97,11 +97,16 @@ class _Log:
             said = self._successor(chosen.get(number + 1))
             chosen[number] = copies.choose(self.groups[number], said.previous if said else None, self.work)
 
+        walked = vouching.to_walk(self.anchors, chosen)
+
         def one(number: int) -> Checked:
             successor = self._successor(chosen.get(number + 1))
             if successor is None:
                 return newest.check(chosen[number], number, self.work, newest=False)
-            return sealed.check(chosen[number], number, successor, self.work, copied=self.collected.copied)
+            walk = self.work.full or number in walked
+            return sealed.check(
+                chosen[number], number, successor, self.work, copied=self.collected.copied, full=walk
+            )
 
         rest = sorted(chosen)[:-1]
         self.chain.update(zip(rest, self.work.each(one, rest), strict=True))
@@ -178,8 +183,9 @@ class _Log:
 
     def report(self) -> Report:
         """The report of all that was found."""
-        segments = [self.chain[number] for number in sorted(self.chain)] + self.loose
-        segments.sort(key=lambda checked: checked.first.seq if checked.first is not None else 0)
+        segments = [self.chain[number] for number in sorted(self.chain)]
+        if self.loose:
+            segments = sorted(segments + self.loose, key=lambda each: each.first.seq if each.first else 2**63)
         self.collected.chain, self.collected.floor = segments, self.floor
         findings = [finding for checked in segments for finding in checked.told()] + self.findings
         notes = self.notes + [note for checked in segments for note in checked.noted()]

@@ -17,10 +17,12 @@ from jsonl_audit.verifier.work import Work
 __all__ = ["check"]
 
 
-def check(file: File, number: int, successor: Header, work: Work, *, copied: bool = False) -> Checked:
+def check(
+    file: File, number: int, successor: Header, work: Work, *, copied: bool = False, full: bool = False
+) -> Checked:
     """What is to be said of a segment whose successor's header is here; `copied` from elsewhere, it may end early.
 
-    Raises Vanished, StorageError.
+    `full`: all of it is walked, even where its digest is right. Raises Vanished, StorageError.
     """
     said = successor.previous
     assert said is not None
@@ -31,14 +33,14 @@ def check(file: File, number: int, successor: Header, work: Work, *, copied: boo
             if copied:
                 unfinished.leave_out_glued(checked, content, said)
             if not (copied and unfinished.check(checked, content, said, work)):
-                _check(checked, content, said, work)
+                _check(checked, content, said, work, full=full)
     except NotALogError as error:
         checked.add("segment-altered", error.message, expected=said.blake3)
     _documented(checked, said)
     return checked
 
 
-def _check(checked: Checked, content: Content, said: Previous, work: Work) -> None:
+def _check(checked: Checked, content: Content, said: Previous, work: Work, *, full: bool) -> None:
     header, unsynced = checked.header, said.torn_bytes < 0
     actual = work.blake3(checked.file, content, 0, said.bytes)
     whole = actual == said.blake3
@@ -58,7 +60,7 @@ def _check(checked: Checked, content: Content, said: Previous, work: Work) -> No
     right = whole and _tail(checked, content, said, work)
     line = digest.last_line(content, said.bytes) if whole else b""
     last = Link(record.seq_of(line), line[-67:-3].decode(), record.ts_of(line)) if record.own_hash_right(line) else None
-    if right and header is not None and last is not None and not work.full:
+    if right and header is not None and last is not None and not full:
         checked.first, checked.first_prev, checked.first_line = Link(header.seq, header.hash, header.ts), header.prev, 1
         checked.last = checked.tip = last
         checked.end, checked.records = said.bytes, max(0, last.seq - header.seq + 1)

@@ -16,7 +16,7 @@ from jsonl_audit.verifier.digest import WINDOW
 from jsonl_audit.verifier.files import File
 from jsonl_audit.verifier.report import Anchored, Finding, Note
 
-__all__ = ["excused", "hold", "lines_at", "newest"]
+__all__ = ["excused", "hold", "lines_at", "newest", "to_walk"]
 
 _NEAR = 1 << 16
 _PURGED = b'","type":"audit.purged",'
@@ -92,6 +92,26 @@ def _lines(file: File, seq: int) -> list[bytes]:
 
 def _right(line: bytes) -> bool:
     return line.endswith(b"\n") and record.own_hash_right(line)
+
+
+def to_walk(anchors: Sequence[Anchor], chosen: dict[int, File]) -> set[int]:
+    """The numbers of the segments that must be walked so that anchors vouch for anything: those that hold them.
+
+    A right line says nothing of the lines before it but through their links. From the header on, each segment is bound
+    by its digest in the next one's header: so of a stretch without a gap it is the newest anchor's.
+    """
+    found: set[int] = set()
+    covered: set[int] = set()
+    trusted = newest(anchors, {number: [file] for number, file in chosen.items()})
+    begins = sorted((file.header.seq, number) for number, file in chosen.items() if file.header is not None)
+    for anchor in reversed([anchor for anchor in anchors if anchor.seq <= trusted]):
+        number = max((number for seq, number in begins if seq <= anchor.seq), default=0)
+        if number and number not in covered:
+            found.add(number)
+            while number in chosen:
+                covered.add(number)
+                number -= 1
+    return found
 
 
 def excused(floors: list[Floor], trusted: int, groups: dict[int, list[File]]) -> list[Floor]:
