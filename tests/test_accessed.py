@@ -9,9 +9,10 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -367,15 +368,90 @@ def test_its_folder_may_be_taken_away_meanwhile(disk: Disk, recorder: Recorder) 
     assert verify(_beside(disk)).verdict == "incomplete"  # what was there is missed
 
 
-@pytest.mark.skipif(not ROOT, reason="only root gives files away")
-def test_what_root_reads_of_somebodys_log_is_recorded_in_files_of_theirs(disk: Disk, recorder: Recorder) -> None:
-    disk.make(2)
+@pytest.fixture
+def theirs() -> Iterator[Disk]:
+    """The log of another user, in a folder of theirs to which every folder on the way can be passed."""
+    if not ROOT or sys.platform != "linux":
+        pytest.skip("needs root, and to act as another user")
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    (folder / "log").mkdir()
+    disk = Disk(folder / "log").make(2)
     for path in (disk.folder, *disk.folder.iterdir()):
         os.chown(path, 12345, 12345)
-    tail(disk.path)
-    folder = disk.folder / "audit.jsonl.d"
+    yield disk
+    shutil.rmtree(folder)
+
+
+def test_what_root_reads_of_somebodys_log_is_recorded_in_files_of_theirs(theirs: Disk, recorder: Recorder) -> None:
+    tail(theirs.path)
+    folder = theirs.folder / "audit.jsonl.d"
     assert {path.stat().st_uid for path in (folder, *folder.iterdir())} == {12345}
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert _told(theirs)[0]["who"]["uid"] == 0
+    (theirs.folder.parent / "roots").write_text("")  # and root is root again
+    assert (theirs.folder.parent / "roots").stat().st_uid == 0
+    recorder.close()
+    assert verify(_beside(theirs)).verdict == "intact"
+
+
+def _link_to_file(disk: Disk, target: Path) -> None:
+    _beside(disk).parent.mkdir()
+    _beside(disk).symlink_to(target / "preload")
+
+
+def _link_to_lock(disk: Disk, target: Path) -> None:
+    _beside(disk).parent.mkdir()
+    Path(f"{_beside(disk)}.lock").symlink_to(target / "preload")
+
+
+def _link_to_folder(disk: Disk, target: Path) -> None:
+    _beside(disk).parent.symlink_to(target)
+
+
+@pytest.mark.parametrize("link", [_link_to_file, _link_to_lock, _link_to_folder])
+def test_root_is_not_led_elsewhere_by_whoever_owns_the_log(
+    theirs: Disk, recorder: Recorder, link: Callable[[Disk, Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = theirs.folder.parent / "roots"
+    target.mkdir()
+    link(theirs, target)
+    for path in (_beside(theirs).parent, *_beside(theirs).parent.iterdir()):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    told: list[Any] = []
+    assert len(tail(theirs.path, on_damage=told.append)) == 2
+    assert [each.kind for each in told] == ["not-recorded"]
+    # Also where the link is put there between a look and the opening: root is no more than its owner then.
+    monkeypatch.setattr("jsonl_audit.accessed.beside.Beside._prepare", lambda _: None)
+    assert len(tail(theirs.path, 1, on_damage=told.append)) == 1
+    assert list(target.iterdir()) == []
+    assert target.stat().st_uid == 0
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives files away")
+def test_a_folder_of_anybody_elses_is_not_written_to(disk: Disk, recorder: Recorder) -> None:
+    disk.make(2)
+    _beside(disk).parent.mkdir()
+    os.chown(_beside(disk).parent, 12345, 12345)
+    told: list[Any] = []
+    assert len(tail(disk.path, on_damage=told.append)) == 2
+    assert "no folder or file of the log's owner" in str(told[0])
+    assert list(_beside(disk).parent.iterdir()) == []
+
+
+def test_another_log_at_the_same_path_has_nothing_to_do_with_the_reads_of_the_first(
+    disk: Disk, recorder: Recorder
+) -> None:
+    for _ in range(2):
+        disk.make(3)
+        for n in (1, 1, 2):
+            tail(disk.path, n)
+        assert [filters["n"] for _, filters, _ in _short(disk)] == [1, 2]
+        assert verify(_beside(disk)).verdict == "intact"
+        shutil.rmtree(disk.folder)
+        disk.folder.mkdir(mode=0o700)
+    recorder.flush()
+    assert disk.names() == set()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users")

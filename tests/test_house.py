@@ -39,7 +39,7 @@ FLOORS: list[set[str]] = [
     {"record"},
     {"values", "instants"},
     {"forms", "ids"},
-    {"storage", "entrusted"},
+    {"storage", "entrusted", "acting"},
     {"errors", "boot", "process", "spelling", "visible"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -79,7 +79,7 @@ class _Going:
 class Recorder:
     """All that this process reads."""
 
-    counts: dict[tuple[str, str, bytes], _Counted] = field(default_factory=dict)
+    counts: dict[tuple[str, str, str, bytes], _Counted] = field(default_factory=dict)
     going: set[_Going] = field(default_factory=set)
     beside: dict[str, Any] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
@@ -105,7 +105,7 @@ class Recorder:
             return
         now = time.monotonic()
         plain = _plain(what)
-        key = place.names.path, operation, orjson.dumps(plain)
+        key = place.log, place.names.path, operation, orjson.dumps(plain)
         with self.lock:
             due = self.over(now) if now >= self.due or len(self.counts) >= _MOST_KINDS else []
             known = self.counts.get(key)
@@ -167,13 +167,20 @@ class Recorder:
             registry.add_first(self)
             self.registered = True
         place, path = due.place, due.place.names.path
+        here = place_of(path)
+        if here is None or here.log != place.log:
+            return  # the log is gone, and what was read of it stands nowhere; another log has nothing to do with it
         try:
             asked = {"log": place.log, "operation": due.operation}
             details = {**asked, **this_reader(), "filters": _clean(due.what), **due.how_many}
             if place.setting == "log" and into_log(place, details):
                 return
             with self.lock:
-                beside = self.beside.pop(path, None) or Beside(place)
+                beside = self.beside.pop(path, None)
+                if beside is not None and beside.log != place.log:
+                    beside.abandon()
+                    beside = None
+                beside = beside or Beside(place)
                 self.beside[path] = beside  # the one used last stands last
                 oldest = self.beside.pop(next(iter(self.beside))) if len(self.beside) > _MOST_OPEN else None
             if oldest is not None:

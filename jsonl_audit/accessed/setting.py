@@ -18,6 +18,8 @@ SETTINGS = ("beside", "log", None)
 """What `accessed` may be."""
 _KNOWN_FOR = 1.0
 """Seconds for which what a log says is believed without another look, while its active file is the same."""
+_BEGIN = 256
+"""So many bytes tell one log from another: its UUID is among them, and a new file may have the inode of an old one."""
 _MOST = 256
 
 
@@ -33,7 +35,7 @@ class Place(NamedTuple):
     """Of that file."""
 
 
-_known: dict[str, tuple[float, tuple[int, int], Place | None]] = {}
+_known: dict[str, tuple[float, tuple[tuple[int, int], bytes], Place | None]] = {}
 forget = _known.clear
 """Has each log looked at again."""
 
@@ -45,11 +47,12 @@ def place_of(path: str | os.PathLike[str]) -> Place | None:
     """
     try:
         given = os.path.realpath(resolve(path))
-        found = storage.stat(given)
+        with storage.reading(given) as fd:
+            found, begins = storage.stat(fd), storage.read(fd, 0, _BEGIN)
         key = found.st_dev, found.st_ino
         known = _known.get(given)
         now = time.monotonic()
-        if known is not None and known[1] == key and now - known[0] < _KNOWN_FOR:
+        if known is not None and known[1] == (key, begins) and now - known[0] < _KNOWN_FOR:
             return known[2]
         names = Names.of(given)
         place = None
@@ -60,7 +63,7 @@ def place_of(path: str | os.PathLike[str]) -> Place | None:
         return None
     if len(_known) >= _MOST:
         _known.clear()
-    _known[given] = now, key, place
+    _known[given] = now, (key, begins), place
     return place
 
 
