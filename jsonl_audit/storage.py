@@ -26,7 +26,6 @@ __all__ = [
     "duplicate",
     "exists",
     "free_space",
-    "give_to",
     "is_directory",
     "is_file",
     "let_go",
@@ -189,8 +188,8 @@ def let_go(fd: int) -> None:
 
 duplicate = os.dup
 """Another descriptor of the same open file."""
-unlink, remove_directory, give_to = os.unlink, os.rmdir, getattr(os, "lchown", None)
-"""Removes a name; an empty directory; makes a file another user's and group's (None where the system has no users)."""
+unlink, remove_directory = os.unlink, os.rmdir
+"""Removes a name, or an empty directory."""
 is_directory, is_file = os.path.isdir, os.path.isfile
 """Whether a directory, or a regular file, stands there."""
 
