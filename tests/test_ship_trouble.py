@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -417,3 +418,84 @@ def test_a_second_shipper_that_follows_waits_for_the_first_to_end(disk: Disk, th
     ship(disk.path, there, follow=True, interval=0.001, stop=stop, on_notice=lambda problem: told.append(str(problem)))
     assert "ships or writes to this log" in told[0]
     assert lying(there) == lying(disk.folder)
+
+
+def _mangled(chance: random.Random, folder: Path, name: str) -> None:
+    """One thing that may happen to a copy."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".lock")
+    if not files:
+        return
+    path = chance.choice(files)
+    data = path.read_bytes()
+    at = chance.randrange(len(data) + 1)
+    match chance.randrange(9):
+        case 0:
+            path.write_bytes(data[:at])
+        case 1:
+            path.write_bytes(data[:at] + bytes(len(data) - at))
+        case 2 if data:
+            path.write_bytes(data[: max(at - 1, 0)] + b"?" + data[max(at, 1) :])
+        case 3:
+            path.write_bytes(data + b'{"seq":1}\n')
+        case 4:
+            path.unlink()
+        case 5 if path.suffix == ".jsonl" and path.name != name:
+            path.with_name(path.name + ".gz").write_bytes(gzip.compress(data))
+            path.unlink()
+        case 6 if path.name == name:
+            path.rename(folder / (name + ".next"))
+        case 7:
+            (folder / (name + ".next")).write_bytes(data[:at])
+        case _:
+            (folder / (name + ".part")).write_bytes(b"not a part of anything")
+
+
+@pytest.mark.exhaustive
+def test_whatever_happened_to_a_copy_all_of_it_is_there_afterwards_or_nothing_was_touched(tmp_path: Path) -> None:
+    """The source's bytes arrive, or shipping is refused; and what was no beginning of them is never gone."""
+    seed = 1 if os.environ.get("CI") else int.from_bytes(os.urandom(4), "big")
+    chance = random.Random(seed)
+    source = Disk(tmp_path / "source")
+    source.folder.mkdir()
+    source.make(3)
+    states = [source.copy(tmp_path / "state-0")]
+    for n in range(4):
+        with source.open() as log:
+            log.append("t", n=n)
+            log.rotate()
+            log.append("t")
+        states.append(source.copy(tmp_path / f"state-{n + 1}"))
+    lines = {line for path in [*source.sealed(), source.path] for line in source.lines(path)}
+    for number in range(60):
+        there = chance.choice(states).copy(tmp_path / f"there-{number}").folder
+        for _ in range(chance.randrange(1, 4)):
+            _mangled(chance, there, source.path.name)
+        before = lying(there)
+        try:
+            (outcome,) = ship(source.path, there, hold=False)
+        except (RefusedError, LogError):
+            after = lying(there)
+            changed = {name for name in before if after.get(name) != before[name]}
+            ends = {line for data in before.values() for line in data.splitlines(keepends=True)} & lines
+            assert ends <= {line for data in after.values() for line in data.splitlines(keepends=True)}, (seed, number)
+            assert all(name not in after or _beginning(after[name], source) for name in changed), (seed, number)
+            continue
+        after = lying(there)
+        for path in [*source.sealed(), source.path]:
+            if not outcome.problems:
+                assert after.get(path.name, path.read_bytes()) == path.read_bytes(), (seed, number, path.name)
+        unknown = [data for data in before.values() if not _beginning(data, source)]
+        kept = [*after.values()]
+        lost = {name for name, data in before.items() if data in unknown and data not in kept}
+        assert outcome.problems or not lost, (seed, number, lost, outcome.notes)
+
+
+def _beginning(data: bytes, source: Disk) -> bool:
+    """Whether it is what shipping goes on from, or heals: a beginning of a segment, zeros, or one packed."""
+    if data.startswith(b"\x1f\x8b"):
+        data = gzip.decompress(data)
+    for path in [*source.sealed(), source.path]:
+        ours = path.read_bytes()
+        if len(data) <= len(ours) and all(there in (here, 0) for here, there in zip(ours, data, strict=False)):
+            return True
+    return False

@@ -194,8 +194,8 @@ class Filling:
                 hasher, there = blake3(), 0
             if hasher is None:
                 raise RefusedError(
-                    "this is the beginning of another segment than the next one; nothing was written. Look what it "
-                    "is, move it away, and ship again",
+                    "this is the beginning of another segment than the next one; it was left as it is. Look what "
+                    "it is, move it away, and ship again",
                     path=place.shown(name),
                 )
             growing = Growing(place, name, there, hasher)
@@ -220,7 +220,7 @@ class Filling:
         else:
             raise RefusedError(
                 f"segment {self._number} lies there already and is another one ({there} bytes, not {growing.at}); "
-                "nothing was written over. Look which is right (jsonl-audit verify), move the wrong one away, and "
+                "both were left as they are. Look which is right (jsonl-audit verify), move the wrong one away, and "
                 "ship again",
                 path=place.shown(sealed), expected=growing.at, actual=there,
             )  # fmt: skip

@@ -16,7 +16,7 @@ from jsonl_audit.ship.outcome import Shipped
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place, StoppedError, part_of
 
-__all__ = ["Growing", "put_object", "put_whole"]
+__all__ = ["Growing", "make_way", "put_object", "put_whole"]
 
 
 class Growing:
@@ -90,12 +90,8 @@ def put_whole(content: Content, place: Place, name: str, pace: Pace, outcome: Sh
         hasher = same_beginning(content, place, part, there) if there <= content.size else None
         if hasher is not None:
             growing = Growing(place, part, there, hasher)
-        elif there <= content.size and hole_at(content, place, part, there) is not None:
-            place.remove(part)  # of a power cut, in the middle of it
         else:
-            aside = next(f"{part}.{n}" for n in itertools.count(1) if place.size(f"{part}.{n}") is None)
-            place.rename(part, aside)
-            outcome.met("note", f"it was no beginning of {name} and stood in its way: moved aside", place.shown(aside))
+            make_way(content, place, name, outcome)
     growing = growing or Growing(place, part)
     found = storage.stat(content.fd)
     if not content.size:
@@ -105,6 +101,23 @@ def put_whole(content: Content, place: Place, name: str, pace: Pace, outcome: Sh
     place.keep(part, found)
     place.rename(part, name)
     return content.size
+
+
+def make_way(content: Content, place: Place, name: str, outcome: Shipped) -> None:
+    """Takes what stands where a file is to be put together out of the way: it stays, unless it is a beginning of it."""
+    part = part_of(name)
+    there = place.size(part)
+    if there is None:
+        return
+    ours = there <= content.grown() and (
+        same_beginning(content, place, part, there) is not None or hole_at(content, place, part, there) is not None
+    )
+    if ours:
+        place.remove(part)
+        return
+    aside = next(f"{part}.{n}" for n in itertools.count(1) if place.size(f"{part}.{n}") is None)
+    place.rename(part, aside)
+    outcome.met("note", f"it was no beginning of {name} and stood in its way: moved aside", place.shown(aside))
 
 
 def put_object(place: Place, name: str, content: Content, stop: int, pace: Pace) -> str:

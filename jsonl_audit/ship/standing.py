@@ -11,7 +11,7 @@ from jsonl_audit.content import Content
 from jsonl_audit.errors import NotALogError, RefusedError, WrongLogError
 from jsonl_audit.segment import HEADER_LIMIT, Header, describe_foreign, parse_header
 from jsonl_audit.ship.compare import arrived_blocks, first_difference, hole_at, same_beginning
-from jsonl_audit.ship.growing import Growing
+from jsonl_audit.ship.growing import Growing, make_way
 from jsonl_audit.ship.outcome import Shipped
 from jsonl_audit.ship.pace import Pace
 from jsonl_audit.ship.place import Place, part_of
@@ -149,7 +149,7 @@ def _same(place: Place, name: str, size: int, content: Content, piece: Piece, ou
     hole = hole_at(content, place, name, size) if hasher is None and size <= there else None
     if hole is not None:
         outcome.met("note", f"a power cut there had left zeros from byte {hole} on; they were replaced", shown)
-        return _healed(place, name, hole, content)
+        return _healed(place, name, hole, content, outcome)
     if hasher is not None:
         raise RefusedError(
             f"it holds more of segment {piece.number} than the source: {size} bytes, not {there}. Records were cut off "
@@ -164,11 +164,10 @@ def _same(place: Place, name: str, size: int, content: Content, piece: Piece, ou
     )  # fmt: skip
 
 
-def _healed(place: Place, name: str, hole: int, content: Content) -> Growing:
+def _healed(place: Place, name: str, hole: int, content: Content, outcome: Shipped) -> Growing:
     """A copy of the file up to the hole that a power cut has left, in its place: behind it nothing was on the disk."""
     part = part_of(name)
-    if place.size(part) is not None:
-        place.remove(part)
+    make_way(content, place, name, outcome)
     mode = storage.stat(content.fd).st_mode & 0o777
     growing = Growing(place, part)
     if hole:
