@@ -252,6 +252,35 @@ def test_a_manifest_names_the_file_in_which_they_part(tmp_path: Path, log: Log) 
     assert said(compare(other.active, made))[0::3] == ("parted", 6)
 
 
+@pytest.mark.exhaustive
+def test_a_byte_that_was_changed_behind_a_manifest_is_a_difference(log: Log) -> None:
+    log.raw(b'{"seq":16,"ts"')
+    made = manifest.make(log.active)
+    for number in (1, 2, 3):
+        data = log.read(number)
+        for at in (*range(0, len(data), 211), len(data) - 1):
+            log.flip(number, at)
+            found = compare(log.active, made)
+            assert found.relation == "parted", (number, at)
+            assert compare(made, log.active).exit_code == 1
+            log.write(number, data)
+    assert compare(log.active, made).same
+
+
+def test_a_manifest_of_packed_files_and_one_of_less(tmp_path: Path, log: Log) -> None:
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    for number in (1, 2, 3):
+        (packed / f"{log.paths[number - 1].name}.gz").write_bytes(gzip.compress(log.read(number)))
+    made = manifest.make([*packed.iterdir()])
+    assert compare(log.active, made).same
+    log.flip(2, 700)
+    assert compare(log.active, made).relation == "parted"
+    log.flip(2, 700)
+    log.cut(2, 900)
+    assert said(compare(log.paths, made)) == ("lacking", ((7, 10),), (), None)
+
+
 def test_two_manifests_are_refused(log: Log) -> None:
     made = manifest.make(log.active)
     with pytest.raises(LogError, match="two manifests"):

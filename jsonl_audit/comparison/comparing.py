@@ -11,9 +11,11 @@ from jsonl_audit.comparison.lines import Spot, begin_of, common_at, differences,
 from jsonl_audit.comparison.outcome import Common, Comparison, Parting
 from jsonl_audit.comparison.sides import Given, Held, Stretch, held, without
 from jsonl_audit.errors import AuditError, LogError, StorageError
+from jsonl_audit.manifest import FileEntry
 from jsonl_audit.reader.notices import warn
-from jsonl_audit.verifier.digest import WINDOW, alike
+from jsonl_audit.verifier.digest import WINDOW, alike, blake3_of
 from jsonl_audit.verifier.files import Vanished
+from jsonl_audit.verifier.report import VERDICT_OF
 from jsonl_audit.verifier.work import Work
 
 __all__ = ["compare"]
@@ -166,21 +168,50 @@ def _joint(left: Held, right: Held) -> Parting | None:
 
 
 def _with_manifest(log: Held, other: Held, *, swapped: bool) -> tuple[Common | None, Parting | None]:
-    """A log against what a manifest says: the hash of the last record of each file."""
+    """A log against what a manifest says: the digest of each file, and the hash of its last record."""
     made = other.manifest
     assert made is not None
     common: Common | None = None
     for entry in sorted(made.files, key=lambda entry: entry.last_seq or 0):
         seq = entry.last_seq
-        holder = next((each for each in log.chain if seq is not None and each.low <= seq <= each.high), None)
+        holder = _holder(log, entry)
         if seq is None or entry.head is None or holder is None:
             continue  # it is told by what is lacking
-        spot = spot_of(holder, seq)
-        if spot is not None and record.own_hash_right(spot.line) and record.hash_of(spot.line) == entry.head:
-            common = common_at(holder, seq)
+        spot = spot_of(holder, seq) if holder.low <= seq <= holder.high else None
+        here = spot is not None and record.own_hash_right(spot.line) and record.hash_of(spot.line) == entry.head
+        same = _same_bytes(holder, entry)
+        if same or (same is None and (here or spot is None) and not _changed(holder)):
+            common = common_at(holder, seq if here else holder.high) or common
             continue
-        first = max(entry.first_seq or 1, common.seq + 1 if common is not None else 1)
-        own = place(holder, spot)
-        here, there = (None, own) if swapped else (own, None)
-        return common, Parting(first, seq, here, there, (), None)
+        first = max(entry.first_seq or 1, holder.low if common is None else common.seq + 1)
+        own = None if spot is None else place(holder, spot)
+        left, right = (None, own) if swapped else (own, None)
+        return common, Parting(first, seq, left, right, (), None)
     return common, None
+
+
+def _holder(log: Held, entry: FileEntry) -> Stretch | None:
+    """The segment that an entry of a manifest is of: by its number, else by its last record."""
+    for stretch in log.chain:
+        if entry.segment is not None and stretch.checked.number == entry.segment:
+            return stretch
+    seq = entry.last_seq or 0
+    return next((each for each in log.chain if each.low <= seq <= each.high), None)
+
+
+def _changed(holder: Stretch) -> bool:
+    """Whether the segment itself says that it is not as it was."""
+    return any(VERDICT_OF[finding.kind] in ("tampered", "forked") for finding in holder.checked.findings)
+
+
+def _same_bytes(holder: Stretch, entry: FileEntry) -> bool | None:
+    """Whether the segment begins with the bytes that the file had; None where fewer of them are here."""
+    size, digest = entry.bytes, entry.blake3
+    if entry.content is not None:
+        size, digest = entry.content.get("bytes", -1), entry.content.get("blake3", "")
+    if holder.low != (entry.first_seq or holder.low) or holder.checked.number not in (0, entry.segment):
+        return None
+    with holder.checked.file.open() as content:
+        if type(size) is not int or not 0 <= size <= content.size:
+            return None
+        return blake3_of(content, 0, size) == digest

@@ -75,7 +75,7 @@ def _parting(parted: Parting) -> list[str]:
 
 def _meaning(parted: Parting) -> str:
     if parted.until != parted.seq:
-        return "The manifest knows the last record of each file only: a copy tells which record it is."
+        return "The manifest knows the digest and the last record of each file only: a copy tells which record it is."
     if parted.a is None or parted.b is None:
         return "One of the two has no such line there: look at what verification says of it."
     if parted.a.whole and parted.b.whole:

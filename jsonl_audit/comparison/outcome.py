@@ -77,7 +77,7 @@ class Parting:
 
     seq: int
     until: int
-    """Where one of them is a manifest, which knows the last record of each file only: they part somewhere from `seq` to
+    """Where one of them is a manifest, which knows the digest of each file only: they part somewhere from `seq` to
     `until`. Else the same as `seq`."""
     a: Place | None
     b: Place | None
