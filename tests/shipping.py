@@ -32,7 +32,7 @@ from pathlib import Path
 from blake3 import blake3
 from shipping_routes import NAME, ROUTES, Place, Route, Trouble
 
-from jsonl_audit import AuditError, verify
+from jsonl_audit import AuditError, AuditLog, verify
 
 __all__ = ["NAME", "ROUTES", "TROUBLES", "Outcome", "Place", "Route", "judge", "matrix", "ship"]
 
@@ -180,9 +180,13 @@ def ship(
     writer = Writer(place, appends, max_bytes=max_bytes, keep=route.keep if trouble == "purge" else 0, pace=pace)
     way: Route | None = None
     try:
-        writer.start()
+        AuditLog(place.log, accessed=None).close()
         way = route(place)
         way.start()
+        deadline = time.monotonic() + PATIENCE
+        while not way.ready and time.monotonic() < deadline:
+            time.sleep(0.05)
+        writer.start()
         while not writer.ended:
             time.sleep(chance.uniform(0.3, 1.2))
             if trouble == "kill":

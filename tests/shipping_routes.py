@@ -80,6 +80,11 @@ class Route:
         """Begins to ship, or goes on."""
         raise NotImplementedError
 
+    @property
+    def ready(self) -> bool:
+        """Whether it is at work, so that it may be relied on."""
+        return True
+
     def kill(self) -> None:
         """SIGKILL, wherever it happens to be."""
         raise NotImplementedError
@@ -178,11 +183,11 @@ class Tar(Loop):
         return status
 
 
-class Scp(Loop):
+class Sftp(Loop):
     """To an sshd on this machine, with a key of its own."""
 
-    name = "scp"
-    needs = ("scp", "ssh-keygen", "sshd")
+    name = "sftp"
+    needs = ("sftp", "ssh-keygen", "sshd")
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
@@ -201,8 +206,8 @@ class Scp(Loop):
             self._sshd = subprocess.Popen([sshd, "-D", "-e", "-f", own / "sshd"], stdin=subprocess.DEVNULL, stderr=said)
         _listens(place, self.name)
         known = f"-i {own}/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
-        text = self.script.read_text().replace("scp -pq", f"scp {known} -pq")
-        self.script.write_text(text.replace(str(place.there), f"scp://127.0.0.1:{place.port}/{place.there}"))
+        text = self.script.read_text().replace("sftp -q", f"sftp {known} -q")
+        self.script.write_text(text.replace(str(place.there), f"sftp://127.0.0.1:{place.port}/{place.there}"))
 
     def stop(self) -> None:
         super().stop()
@@ -271,6 +276,11 @@ class Daemon(Route):
 
 class Ship(Daemon):
     name = "ship"
+
+    @property
+    def ready(self) -> bool:
+        # From then on retention waits for it.
+        return any(self.place.here.glob(f"{NAME}.d/shipped/*.json"))
 
     def command(self) -> list[str]:
         line = re.search(r"^ExecStart=jsonl-audit (.*)$", self.place.configured("ship").read_text(), re.MULTILINE)
@@ -369,6 +379,6 @@ class SyslogNg(Lines):
         return self._daemon(receiver=True)
 
 
-_ALL: tuple[type[Route], ...] = (Rsync, Cp, Tar, Ship, Scp, Rclone, Lsyncd, Rsyslog, SyslogNg, Logagent)
+_ALL: tuple[type[Route], ...] = (Rsync, Cp, Tar, Ship, Sftp, Rclone, Lsyncd, Rsyslog, SyslogNg, Logagent)
 ROUTES = {each.name: each for each in _ALL}
 """Every way to ship a log that is tried here, by its name."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shipping import NAME, ROUTES, Outcome, Place, judge, ship
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.exhaustive  # alike on every Python
 SAMPLE = [
     ("rsync", "kill"), ("cp", "crash"), ("tar", "kill"), ("ship", "purge"), ("rsyslog", "kill"), ("rsyslog", "crash"),
     # Those that CI does not install.
-    ("scp", "kill"), ("rclone", "kill"), ("lsyncd", "kill"), ("syslog-ng", "kill"),
+    ("sftp", "kill"), ("rclone", "kill"), ("lsyncd", "kill"), ("syslog-ng", "kill"),
 ]  # fmt: skip
 
 
@@ -76,3 +78,23 @@ def test_a_changed_byte_is_missed(place: Place) -> None:
     last.write_bytes(last.read_bytes().replace(b"xxxx", b"xxxy", 1))
     assert "acknowledged events are not there" in wrong(place)
     assert verify(last).verdict == "tampered"
+
+
+def test_a_copy_that_is_written_over_in_place_while_it_is_read_is_looked_at_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As scp does, and rclone before 1.63: for a moment a file begins as one segment and goes on as another."""
+    verification = importlib.import_module("jsonl_audit.verifier.verification")
+    active, sealed = place.there / NAME, min(place.there.glob("audit.*Z.jsonl")).read_bytes()
+    whole, judged = active.read_bytes(), verification.judge
+    active.write_bytes(sealed[:700] + whole[700:])
+
+    def in_the_meantime(*args: Any) -> Any:
+        report = judged(*args)
+        if active.read_bytes() != whole:
+            active.write_bytes(whole)
+        return report
+
+    assert verify(place.there, copy=True).verdict == "tampered"
+    monkeypatch.setattr(verification, "judge", in_the_meantime)
+    assert verify(place.there, copy=True).verdict == "intact"

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat as stat_module
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ __all__ = [
     "file_at",
     "once",
     "opened",
+    "stamp",
     "stranger",
     "usable",
 ]
@@ -134,6 +135,15 @@ class Loose:
     """The rest of a line that stands before it, in the same file."""
 
 
+def stamp(path: str) -> tuple[int, ...] | None:
+    """What tells whether a file was written to or replaced; None where it is not here."""
+    try:
+        found = storage.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 class Collected:
     """The files of one log. `active` is the one that bears its name, or will when a sealing comes to its end."""
 
@@ -149,6 +159,7 @@ class Collected:
         *,
         copied: bool = False,
         held: Sequence[Content] = (),
+        stood: Mapping[str, tuple[int, ...] | None] | None = None,
     ) -> None:
         self.path = path
         """As it was named."""
@@ -168,6 +179,7 @@ class Collected:
         """How far the log was purged, as it says itself, once it was judged."""
         self._snapshot = snapshot
         self._held = held
+        self._stood = stood or {}
 
     @property
     def named(self) -> bool:
@@ -181,7 +193,9 @@ class Collected:
 
     def changed(self) -> bool:
         """Whether the log was written or rotated since it was listed: then another look may see another thing."""
-        if self._snapshot is None or self.copied:
+        if self.copied:  # or a copy was written over, by a tool that does not put it in place by renaming
+            return any(stamp(path) != stood for path, stood in self._stood.items())
+        if self._snapshot is None:
             return False
         try:
             with Snapshot(self._snapshot.names.path) as now:

@@ -26,6 +26,7 @@ from jsonl_audit.verifier.files import (
     file_at,
     once,
     opened,
+    stamp,
     stranger,
     usable,
 )
@@ -99,6 +100,7 @@ class _Gathering:
         self.notes: list[Note] = []
         self._sizes: dict[tuple[int, int], int] = {}  # as they lie there, packed
         self._held: list[Content] = []
+        self._stood: dict[str, tuple[int, ...] | None] = {}
         self._passed_over: list[str] = []
         self._a_folder = False
 
@@ -124,6 +126,7 @@ class _Gathering:
     def file(self, path: str, *, listed: bool = False, in_folder: bool = False) -> None:
         """Takes a file; one of a folder only if it holds records."""
         try:
+            self._stood[path] = stamp(path)
             content = opened(path, unfinished=True)
         except Vanished:
             if in_folder:
@@ -200,8 +203,9 @@ class _Gathering:
         if snapshot is not None and active is None and active_key is not None:
             active = next((file for file in files if file.key == active_key), None)
         return Collected(
-            path, once(files), snapshot, active, self.notes, (), loose, copied=True, held=self._held
-        )
+            path, once(files), snapshot, active, self.notes, (), loose, copied=True, held=self._held,
+            stood=self._stood,
+        )  # fmt: skip
 
     def _file_of(self, run: Run) -> File:
         [*_, part] = run.parts

@@ -48,7 +48,7 @@ SHIPPERS = {
         Shipper("rsync", "a script around rsync", "files", "rsync.sh"),
         Shipper("cp", "a script around cp, to a mounted share", "files", "cp.sh"),
         Shipper("tar", "a script that packs archives", "files", "tar.sh"),
-        Shipper("scp", "a script around scp", "files", "scp.sh"),
+        Shipper("sftp", "a script around sftp", "files", "sftp.sh"),
         Shipper("rclone", "a script around rclone, to any store it knows", "files", "rclone.sh"),
         Shipper("lsyncd", "lsyncd, which copies on change", "files", "lsyncd.lua", check="luac -p FILE"),
         Shipper("rsyslog", "rsyslog, imfile to TCP; omprog at the other end", "lines", "rsyslog.conf",
