@@ -359,6 +359,19 @@ def test_what_the_disk_refuses_never_fails_a_read(disk: Disk, recorder: Recorder
     assert len(told) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.write_text("hello\n")])
+@pytest.mark.parametrize("name", ["accessed.jsonl", "accessed.jsonl.lock", "accessed.jsonl.next"])
+def test_what_stands_in_its_place_holds_up_no_read(
+    disk: Disk, recorder: Recorder, name: str, put: Callable[[Path], object]
+) -> None:
+    disk.make(2)
+    _beside(disk).parent.mkdir()
+    put(_beside(disk).parent / name)
+    assert len(tail(disk.path, on_damage=lambda _: None)) == 2
+    assert len(tail(disk.path, 1, on_damage=lambda _: None)) == 1
+
+
 def test_its_folder_may_be_taken_away_meanwhile(disk: Disk, recorder: Recorder) -> None:
     disk.make(3)
     tail(disk.path, 1)
