@@ -7,8 +7,6 @@ matters nothing where a shipper is killed, and where it left off is read from wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from blake3 import blake3
 
 from jsonl_audit import record, storage
@@ -16,48 +14,29 @@ from jsonl_audit.content import Content
 from jsonl_audit.errors import RefusedError
 from jsonl_audit.segment import Header, Previous
 from jsonl_audit.ship.compare import digest_there, hole_at, same_beginning
-from jsonl_audit.ship.earlier import Earlier
 from jsonl_audit.ship.growing import Growing
 from jsonl_audit.ship.leftover import left_over
-from jsonl_audit.ship.outcome import Shipped
-from jsonl_audit.ship.pace import Pace
-from jsonl_audit.ship.place import Place
-from jsonl_audit.ship.source import Look, Piece, Source
-from jsonl_audit.ship.standing import Standing, begin_of, stands, unknown
+from jsonl_audit.ship.source import Look, Piece
+from jsonl_audit.ship.standing import Standing, begin_of, unknown
+from jsonl_audit.ship.way import Way
 from jsonl_audit.succession import line_before
 
 __all__ = ["Filling"]
 
 
-class Filling:
-    """One log on its way to one place. `arrived` is called with how far, whenever that is on the disk there."""
+class Filling(Way):
+    """The way to a place where files can grow."""
 
-    def __init__(
-        self, source: Source, place: Place, outcome: Shipped, pace: Pace,
-        arrived: Callable[[int, int, int, str], None], earlier: Earlier,
-    ) -> None:  # fmt: skip
-        self._source = source
-        self._place = place
-        self._outcome = outcome
-        self._pace = pace
-        self._arrived = arrived
-        self._earlier = earlier
-        self._active = source.names.path.rpartition("/")[2]
-        self._next = self._active + ".next"
-        self._standing: Standing | None = None
-        self._growing: Growing | None = None  # the active file at the place
-        self._number = 0  # of the segment that it is
-        self._whole_as = ""  # its sealed name, once it is whole
+    _growing: Growing | None = None  # the active file at the place
+    _number = 0  # of the segment that it is
+    _whole_as = ""  # its sealed name, once it is whole
 
-    def frontier(self, look: Look) -> tuple[int, int]:
-        """The segment that is to grow next at the place, and how many bytes of it are there: looked for there.
+    @property
+    def _next(self) -> str:
+        return self._active + ".next"
 
-        Raises RefusedError, WrongLogError, NotALogError.
-        """
-        standing = self._standing = stands(self._place, self._source, look, self._outcome)
-        self._earlier.sealed_there = standing.sealed
+    def _stands(self, standing: Standing) -> None:
         self._growing, self._number = standing.growing, standing.number
-        return standing.number, standing.growing.at if standing.growing is not None else 0
 
     def remaining(self, look: Look) -> int:
         """How many bytes there are to bring, as far as it is known without looking at each file."""
@@ -72,7 +51,6 @@ class Filling:
 
     def round(self, look: Look) -> None:
         """Brings what is there at the source and not yet at the place. Raises OSError, RefusedError, AuditError."""
-        assert self._standing is not None
         self._unchanged()
         for piece in look.others:
             self._earlier.look_at(piece)

@@ -8,20 +8,17 @@ next one takes the log's own name: at no moment anything is missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from jsonl_audit import record
 from jsonl_audit.content import Content
 from jsonl_audit.errors import RefusedError, StorageError
 from jsonl_audit.ship.compare import digest_there
-from jsonl_audit.ship.earlier import Earlier
 from jsonl_audit.ship.growing import put_object
 from jsonl_audit.ship.leftover import left_over
-from jsonl_audit.ship.outcome import Shipped
-from jsonl_audit.ship.pace import Pace
-from jsonl_audit.ship.place import Place, StoppedError
-from jsonl_audit.ship.source import Look, Piece, Source
-from jsonl_audit.ship.standing import Standing, stands
+from jsonl_audit.ship.place import StoppedError
+from jsonl_audit.ship.source import Look, Piece
+from jsonl_audit.ship.standing import Standing
+from jsonl_audit.ship.way import Way
 from jsonl_audit.succession import line_before
 
 __all__ = ["Replacing"]
@@ -30,34 +27,18 @@ SHARE = 10
 """The active segment is put anew at most in one part of so many of the time."""
 
 
-class Replacing:
-    """One log on its way to one store. `arrived` is called with how far, whenever that is there."""
+class Replacing(Way):
+    """The way to a store in which nothing grows."""
 
-    def __init__(
-        self, source: Source, place: Place, outcome: Shipped, pace: Pace,
-        arrived: Callable[[int, int, int, str], None], earlier: Earlier,
-    ) -> None:  # fmt: skip
-        self._source = source
-        self._place = place
-        self._outcome = outcome
-        self._pace = pace
-        self._arrived = arrived
-        self._earlier = earlier
-        self._active = source.names.path.rpartition("/")[2]
-        self._standing = Standing({}, 0, None)
-        self._number = 0  # of the segment under the log's own name
-        self._size = 0
-        self._digest = ""
-        self._not_before = 0.0
+    _number = 0  # of the segment under the log's own name
+    _size = 0
+    _digest = ""
+    _not_before = 0.0
 
-    def frontier(self, look: Look) -> tuple[int, int]:
-        """The segment that is to grow next at the place, and how many bytes of it are there: looked for there."""
-        standing = self._standing = stands(self._place, self._source, look, self._outcome)
-        self._earlier.sealed_there = standing.sealed
+    def _stands(self, standing: Standing) -> None:
         self._number = standing.number
         if standing.growing is not None:
             self._size, self._digest = standing.growing.at, standing.growing.blake3()
-        return self._number, self._size
 
     def remaining(self, look: Look) -> int:
         """How many bytes there are to bring."""

@@ -19,6 +19,7 @@ from jsonl_audit.ship.place import Place, opened
 from jsonl_audit.ship.replacing import Replacing
 from jsonl_audit.ship.source import Look, Source, VanishedError
 from jsonl_audit.ship.standing import begin_of, check_log
+from jsonl_audit.ship.way import Way
 
 __all__ = ["Shipment"]
 
@@ -47,7 +48,7 @@ class Shipment:
         self._destination, self._options = destination, options
         outcome.source, outcome.destination = self.names.path, self.place.address
         self._source: Source | None = None
-        self._filling: Filling | Replacing | None = None
+        self._filling: Way | None = None
         self._attached: Attached | None = None
         self._log = ""
         self._due = 0  # the first segment of which nothing has arrived
@@ -124,7 +125,7 @@ class Shipment:
                 self.outcome.accessed.error = error
                 self.outcome.met("different", f"the record of who read the log is not shipped: {error}", path)
 
-    def _begin(self, source: Source, look: Look) -> Filling | Replacing:
+    def _begin(self, source: Source, look: Look) -> Way:
         active = os.path.basename(self.names.path)
         if self.place.size(active):  # not even the lock of another log is touched
             check_log(begin_of(self.place, active)[0], look.log, self.place.shown(active))
@@ -132,8 +133,8 @@ class Shipment:
         before = self._before()
         reached = before.seq if before is not None else 0
         earlier = Earlier(self.names, self.place, self.outcome, self._pace, reached, self._again)
-        way = Filling if self.place.appends else Replacing
-        filling = way(source, self.place, self.outcome, self._pace, self._arrived, earlier)
+        kind: type[Way] = Filling if self.place.appends else Replacing
+        filling = kind(source, self.place, self.outcome, self._pace, self._arrived, earlier)
         there = filling.frontier(look)
         if before is not None and before.segment and not self._again and there < (before.segment, before.bytes):
             raise RefusedError(
