@@ -105,10 +105,17 @@ def test_a_report_rules_in_rules_out_and_says_what_it_does_not_decide(log: Log, 
     assert "Whether the whole log, or all of it from some record on, was written anew" in text
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_report_says_at_once_that_nothing_from_elsewhere_vouches_for_the_log(log: Log, form: str) -> None:
+    start = examine(log.active).render(form).replace("\\", "")
+    assert "Not anchored: that the whole log was rewritten" in start[max(0, start.find("<body")) :][:2500]
+
+
 def test_an_anchor_takes_doubt_away(log: Log) -> None:
     seq, head = log.seq, log.head
     found = examine(log.active, expect=[(seq, head)])
     assert "written anew" not in found.render()
+    assert "Not anchored" not in found.render()
     assert head in found.render("md")
 
 

@@ -150,7 +150,7 @@ def examine(
     shown = _shown(paths)
 
     def take(collected: Collected, report: Report | None, error: AuditError | None = None) -> Examination:
-        looked = look_at(collected)
+        looked = look_at(collected, _Counted(progress, sum(file.size for file in collected.files)))
         files = [each for each, _ in looked]
         findings = () if report is None else report.findings
         history = sorted((event for each in files for event in each.events), key=lambda event: event.seq)
@@ -187,6 +187,18 @@ def examine(
         what = {"full": made_of.report.full, "verdict": made_of.report.verdict, "report": True}
         accessed.record(paths, "verify", what, made_of.report.records, warn)
     return made_of
+
+
+class _Counted:
+    """Tells how far the files have been read for their digests, after they were verified."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(min(self._done, self._total), self._total)
 
 
 def _shown(paths: _Path | Sequence[_Path]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -62,9 +63,9 @@ def save(examination: Examination, path: str | os.PathLike[str]) -> str:
     check(given)
     _no_file_of_the_log(examination, given)
     data = examination.render(form_of(given)).encode("utf-8", "backslashreplace")
-    beside = f"{given}.{os.getpid()}.part"
+    beside = os.path.join(os.path.dirname(given), f".report-{secrets.token_hex(8)}.part")
     try:
-        fd = storage.open_append(beside, create=True, empty=True)
+        fd = storage.open_append(beside, create=True, new=True)  # no file, no symlink of anybody's may stand there
         try:
             storage.write(fd, data)
             storage.sync(fd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -51,26 +52,40 @@ def spans(files: Sequence[Examined], findings: Iterable[Finding]) -> list[Span]:
             other = chosen.get(each.segment)
             if other is None or (each.last_seq or 0, each.role == "sealed") > (other.last_seq or 0, False):
                 chosen[each.segment] = each
-    counts: dict[str, int] = {}
-    torn: set[str] = set()
+    counts: Counter[int] = Counter()
+    torn: set[int] = set()
+    where = _Where(files)
     for finding in findings:
-        if finding.segment is not None:
-            counts[finding.segment] = counts.get(finding.segment, 0) + (finding.kind not in _NOT_IN_IT)
-            if finding.kind == "torn-tail":
-                torn.add(finding.segment)
+        there = where(finding)
+        if there is not None and finding.kind not in _NOT_IN_IT:
+            counts[there.number] += 1
+        elif there is not None and finding.kind == "torn-tail":
+            torn.add(there.number)
     drawn: list[Span] = []
     for number in sorted(chosen):
         each, after = chosen[number], chosen.get(number + 1)
         drawn += _before(drawn[-1] if drawn else None, each)
-        drawn.append(_span(each, after, counts.get(_base(each), 0), torn=_base(each) in torn))
+        drawn.append(_span(each, after, counts[each.number], torn=each.number in torn))
     return drawn
 
 
 _NOT_IN_IT = ("segment-missing", "torn-tail", "artifact-missing", "artifact-altered")
 
 
-def _base(each: Examined) -> str:
-    return each.name.rpartition("/")[2]
+class _Where:
+    """In which segment a finding is, also where that was put together from parts of files."""
+
+    def __init__(self, files: Sequence[Examined]) -> None:
+        self._names = {each.number: each.name.rpartition("/")[2] for each in files}
+        self._whole = {self._names[each.number]: each for each in reversed(files) if not each.parts}
+        self._joined = [(part, each) for each in files for part in each.parts]
+
+    def __call__(self, finding: Finding) -> Examined | None:
+        """The segment, or the file; None where a finding names none."""
+        for (number, start, stop), each in self._joined:
+            if self._names[number] == finding.segment and start <= (finding.offset or 0) < max(stop, start + 1):
+                return each
+        return self._whole.get(finding.segment or "")
 
 
 def _span(each: Examined, after: Examined | None, count: int, *, torn: bool) -> Span:
@@ -109,15 +124,15 @@ def places(
 ) -> list[Place]:
     """Findings and events, each at a seq and a time; a place that has none is put in by its byte in the file."""
     by_file = {span.file: span for span in drawn if span.file is not None}
-    by_name = {_base(each): each for each in reversed(files)}
+    where = _Where(files)
     found = []
     for finding in findings:
-        each = by_name.get(finding.segment or "")
+        each = where(finding)
         span = None if each is None else by_file.get(each.number)
         if each is None or span is None or finding.kind == "segment-missing":
             continue
         seq, share = finding.seq, 0.0
-        if finding.offset is not None and each.content_bytes:
+        if finding.offset is not None and each.content_bytes and not each.parts:
             share = min(1.0, finding.offset / each.content_bytes)
         elif seq is not None and span.last_seq > span.first_seq:
             share = min(1.0, max(0.0, (seq - span.first_seq) / (span.last_seq - span.first_seq)))

@@ -34,6 +34,7 @@ _UNANCHORED = (
     ),
     "Whether whole records were cut off its end.",
 )
+_UNANCHORED_IN_SHORT = "Not anchored: that the whole log was rewritten, or its end cut off, cannot be ruled out."
 _ALWAYS = (
     (
         "Whether what the records say was true when it was written, and who wrote it: the chain shows that a "
@@ -56,7 +57,7 @@ def plain(report: Report | None, refusal: str = "") -> Plain:
         return Plain(
             "Not a log",
             "What was named is no log of a format that is known here, so nothing can be said of its records.",
-            (refusal,),
+            (f"{refusal[:1].upper()}{refusal[1:]}.",),
             (),
             ("Whether it once was a log: a file in which nothing of a record is left looks like any other file.",),
         )
@@ -70,6 +71,8 @@ def plain(report: Report | None, refusal: str = "") -> Plain:
                 "by a full examination (--full)."
             ),
         )
+    if not report.anchored:
+        made = made._replace(sentence=f"{made.sentence} {_UNANCHORED_IN_SHORT}")
     return made._replace(open=left)
 
 
@@ -97,10 +100,7 @@ def _anchor(report: Report) -> tuple[str, ...]:
 def _intact(report: Report) -> Plain:
     return Plain(
         "Intact",
-        (
-            f"All {many(report.records, 'record')} that are here are as they were committed, each linked to "
-            "the one before."
-        ),
+        f"All {many(report.records, 'record')} that are here are whole, and each is linked to the one before.",
         (
             (
                 f"{many(report.records, 'record')} in {many(report.segments, 'file')}, each of them byte for "
