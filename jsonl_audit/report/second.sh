@@ -454,6 +454,14 @@ get_zeros() { # where the zero bytes begin that fill the end of a file
   [ $((size - kept)) -ge 512 ] || kept=$size
   echo "zeros $1 $kept"
 }
+get_beginning() { # whether all of a file is how a line with a seq begins in another
+  eval "walked=\$path_$1 size=\$size_$1 chosen=\$path_$2 whole=\$size_$2"
+  is=0
+  for at in $(part "$chosen" 0 "$whole" | awk -v wanted="$3" 'BEGIN { at = 0; begins = "{\"seq\":" wanted "," } index($0, begins) == 1 { printf "%.0f\n", at } { at += length($0) + 1 }'); do
+    part "$chosen" "$at" "$size" | cmp -s - "$walked" && is=1
+  done
+  echo "beginning $1 $2 $is"
+}
 get_artifact() {
   name=$(sed -n "s/^artifact $1 [0-9]* //p" "$tmp/report")
   where "$name"
@@ -601,7 +609,12 @@ function fit(i,  k, m, o, inside) {
   if (loose[i] != "-" && W[11] != "-" && W[17] == 0 && loose[i] != W[12]) found("tampered", i, "the rest of a line stands before it that is not that of the record before")
   if (W[11] == "-") {
     m = 0; inside = 0
-    for (k in group) { if (R_seq[k] + 0 > m) m = R_seq[k] + 0; if (R_first_seq[k] + 0 <= W[26] + 0 && W[26] + 0 <= R_seq[k] + 0) inside = 1 }
+    for (k in group) {
+      if (R_seq[k] + 0 > m) m = R_seq[k] + 0
+      if (R_first_seq[k] + 0 > W[26] + 0 || W[26] + 0 > R_seq[k] + 0) continue
+      if ((i, chosen[k]) in beginnings) { if (beginnings[i, chosen[k]]) inside = 1 } else need("beginning", i, chosen[k], W[26])
+    }
+    if (needs) return
     if (inside) note("file " i ": the beginning of a record that is here")
     else if (W[26] > 0 && W[26] == m + 1) found("torn", i, "only the beginning of a line")
     else if (!W[17]) found("incomplete", i, "no whole record is in it, and nothing here goes on with it")
@@ -701,6 +714,7 @@ $1 == "copied" { copied = $2 == "yes" }
 $1 == "joined" { if ($2 > files) files = $2; role[$2] = $3; sealed[$2] = $4 }
 $1 == "loose" { loose[$2] = $3 }
 $1 == "cut" { if (copied) cut[$2] = 1; else broken[$2] = 1 }
+$1 == "beginning" { beginnings[$2, $3] = $4 }
 $1 == "zeros" { zeros[$2] = $3 }
 $1 == "size" { size[$2] = $3 }
 $1 == "broken" { broken[$2] = 1 }
