@@ -27,6 +27,7 @@ GROWING = frozenset(("file", "local", "memory", "sftp", "ssh"))
 """The file systems of fsspec in which a file can be made longer."""
 STALE = 120.0
 """Seconds after which somebody who ships, and has not said so again, is taken for gone."""
+_ELSEWHERE = getattr(errno, "EREMOTEIO", errno.EIO)  # what the other side, or the library, says in words of its own
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 
 
@@ -206,10 +207,10 @@ class Remote:
             raise
         except OSError as error:
             if error.errno is None:  # one of the many that a library makes of its own errors
-                raise OSError(errno.EIO, f"{type(error).__name__}: {error}", self.address) from error
+                raise OSError(_ELSEWHERE, f"{type(error).__name__}: {error}", self.address) from error
             raise
         except Exception as error:  # each file system has errors of its own
-            raise OSError(errno.EIO, f"{type(error).__name__}: {error}", self.address) from error
+            raise OSError(_ELSEWHERE, f"{type(error).__name__}: {error}", self.address) from error
 
     def _info(self, name: str) -> dict[str, Any] | None:
         with self._reaching() as (fs, base):
