@@ -193,7 +193,7 @@ def ship(
                 way.kill()
                 outcome.kills += 1
                 way.start()
-            elif trouble == "crash" and (chance.random() < 0.5 or not outcome.kills) and not writer.ended:
+            elif trouble == "crash" and (chance.random() < 0.25 or not outcome.kills) and not writer.ended:
                 writer.crash()
                 outcome.kills += 1
                 writer.start()
