@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import random
 import shutil
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from shipping import NAME, ROUTES, Outcome, Place, judge, ship
 
-from jsonl_audit import AuditLog, verify
+from jsonl_audit import AuditLog, collect, verify
 
 pytestmark = pytest.mark.exhaustive  # alike on every Python
 
@@ -98,3 +99,19 @@ def test_a_copy_that_is_written_over_in_place_while_it_is_read_is_looked_at_agai
     assert verify(place.there, copy=True).verdict == "tampered"
     monkeypatch.setattr(verification, "judge", in_the_meantime)
     assert verify(place.there, copy=True).verdict == "intact"
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_torn_end_and_the_first_line_of_the_next_file_in_one_line_are_told_apart(
+    wrapped: bool, place: Place, tmp_path: Path
+) -> None:
+    """A shipper that follows a name reads on in the next file, in the middle of the line that a crash left."""
+    lines: list[bytes] = []
+    for path in [*sorted(place.here.glob("audit.*Z.jsonl")), place.log]:
+        torn = b'{"seq":99,"ts":"2026-11-21T10:11:12' if lines else b""
+        first, *others = path.read_bytes().splitlines()
+        lines += [torn + first, *others]
+    if wrapped:
+        lines = [json.dumps({"message": line.decode(), "from": "x"}).encode() for line in lines]
+    report = collect([line + b"\n" for line in lines], tmp_path / "collected")
+    assert (report.verdict, report.records) == ("intact", verify(place.log).records)

@@ -117,27 +117,18 @@ class Opener:
         """The record that stands in a line behind other words, in a JSON wrapper, or with an end that was converted."""
         if type(line) is Long:
             return None
-        at, tries = line.find(_START), 0
-        while at >= 0 and tries < _TRIES:
-            text = line[at:].rstrip(_WHITE) + b"\n"
-            if record.HEAD.match(text) and record.own_hash_right(text):
-                before = line[:at].removeprefix(BOM)
-                return Arrived(text, "record", "", before if _begins(before) else b"")
-            at, tries = line.find(_START, at + 1), tries + 1
-        if b'{\\"seq\\":' not in line:
-            return None
+        found = _behind(line)
+        if found is not None or b'{\\"seq\\":' not in line:
+            return found
         start = line.find(b"{")
         try:
             value = orjson.loads(line[start:].rstrip(_WHITE))
         except ValueError:
             return None
-        for words in self._texts(value):
-            at = words.find(_START.decode())
-            if at >= 0:
-                inner = words[at:].encode("utf-8", "surrogatepass").rstrip(_WHITE) + b"\n"
-                if record.HEAD.match(inner) and record.own_hash_right(inner):
-                    return Arrived(inner, "record")
-        return None
+        # In a wrapper too: a shipper that follows a name puts the torn end of one file and the first line of the next
+        # into one.
+        held = (_behind(words.encode("utf-8", "surrogatepass")) for words in self._texts(value))
+        return next(filter(None, held), None)
 
     def _texts(self, value: Any) -> Iterator[str]:
         if self._field is None:
@@ -147,6 +138,18 @@ class Opener:
             value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, str):
             yield value
+
+
+def _behind(line: bytes) -> Arrived | None:
+    """The record that ends a line, behind other words or the beginning of another record."""
+    at, tries = line.find(_START), 0
+    while at >= 0 and tries < _TRIES:
+        text = line[at:].rstrip(_WHITE) + b"\n"
+        if record.HEAD.match(text) and record.own_hash_right(text):
+            before = line[:at].removeprefix(BOM)
+            return Arrived(text, "record", "", before if _begins(before) else b"")
+        at, tries = line.find(_START, at + 1), tries + 1
+    return None
 
 
 def _all_texts(value: Any, deep: int) -> Iterator[str]:
