@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from commandline import CommandLine, cli, start
 from logs import OTHER, Log
 
 from jsonl_audit import LockedError, collect, record, verify
@@ -15,6 +20,8 @@ from jsonl_audit.receive import Collector
 
 if TYPE_CHECKING:
     from jsonl_audit import Collected
+
+__all__ = ["cli"]
 
 
 @pytest.fixture
@@ -174,3 +181,78 @@ def test_what_the_source_lost_or_rolled_back_is_no_part_of_the_log_and_named(tmp
         assert kept == lost
         assert collect([], tmp_path / name).verdict == "forked"  # until somebody has looked at it
         assert (collected.waiting, collected.verdict) == (0, "forked")  # a log that was rolled back looks the same
+
+
+@pytest.mark.parametrize(
+    "name", ["../../away.jsonl", "", "audit.jsonl", "a/b.20261121T101112123456Z.jsonl", "\x1b[31m"]
+)
+def test_a_header_that_names_what_no_segment_is_called_ends_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / "source").mkdir()
+    log = Log(tmp_path / "source").fill(2).seal(name=name).fill(2).seal(name=name).fill(1)
+    collected = collect(lines_of(log), tmp_path / "received")
+    assert (collected.verdict, collected.logs[0].whole) == ("tampered", 2)
+    assert sorted(received(collected).values()) == sorted(files_in(log.directory).values())
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "received"}
+    again = collect(lines_of(log), tmp_path / "received")
+    assert (again.doubles, again.records) == (log.seq, 0)
+
+
+@pytest.mark.parametrize("name", ["audit.new", "audit.d", "a\nb.jsonl", "no-extension", "with space [1].jsonl"])
+def test_the_log_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "source").mkdir()
+    log = Log(tmp_path / "source", name).fill(2).seal().fill(2)
+    for _ in range(2):
+        collected = collect(lines_of(log), tmp_path / "received")
+        assert collected.verdict == "intact"
+        assert received(collected) == files_in(log.directory)
+
+
+def test_the_command(source: Log, tmp_path: Path, cli: CommandLine) -> None:
+    data = b"".join(lines_of(source))
+    ended = cli("collect", "here", stdin=data)
+    assert ended.status == 0
+    assert "20 segments, 19 of them whole" in ended.text
+    ended = cli("collect", "--json", "there", stdin=data[: len(data) // 2] + b"\nnoise\n")
+    assert ended.status == 0
+    assert [shown["kind"] for shown in ended.records] == ["cut-line", "foreign-line", "report"]
+    ended = cli("collect", "there", "-q", stdin=b"".join(lines_of(source)[30:]))
+    assert (ended.status, ended.out, ended.err) == (0, b"", "")
+    ended = cli("collect", "--confirm", "confirmed", stdin=data)
+    assert (ended.status, ended.out) == (0, b"OK\n" * (source.seq + 1))
+    assert "intact" in ended.err
+    assert cli("collect", "--confirm", "--json", "there").status == 2
+    assert cli("collect", "empty").status == 3
+    (tmp_path / "file").write_bytes(b"")
+    ended = cli("collect", tmp_path / "file", stdin=data)
+    assert (ended.status, "cannot be collected into" in ended.err) == (4, True)
+
+
+def test_words_about_much_noise_come_to_an_end(cli: CommandLine) -> None:
+    ended = cli("collect", "here", stdin=b"".join(b"noise %d\n" % n for n in range(300)))
+    assert ended.err.count("foreign-line") == 101
+    assert "300 foreign-line" in ended.text
+
+
+def test_killed_and_begun_again_until_all_is_there(source: Log, tmp_path: Path) -> None:
+    """A process that is killed at any time; its sender sends all of it again."""
+    data = b"".join(lines_of(source))
+    place, lot = tmp_path / "received", random.Random(2)
+    for _ in range(6):
+        with start("collect", "-q", str(place), cwd=tmp_path, stdin=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(data[: lot.randrange(len(data))])
+                process.stdin.flush()
+            if lot.random() < 0.5:
+                wait_until(lambda: place.is_dir() and any(path.name != ".collect" for path in place.iterdir()))
+            process.kill()
+    collected = collect(data.splitlines(), place)
+    assert collected.verdict == "intact"
+    assert received(collected) == files_in(source.directory)
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from commandline import CommandLine, cli
 from logs import OTHER, Log
 
 from jsonl_audit import record, verify_stream
 from jsonl_audit.receive import StreamCheck
 
-pytest_plugins = ["commandline"]
-
 if TYPE_CHECKING:
-    from commandline import CommandLine
-
     from jsonl_audit import StreamReport
+
+__all__ = ["cli"]
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Said", "read_on"]
 
+_HOUR = 3600.0
+_WORDS = 100
+"""Words about so many findings of one kind are said in an hour."""
 TICK = 1.0
 """Seconds without a line after which the gaps are looked at all the same."""
 
@@ -32,10 +37,13 @@ def read_on(interrupt: Interrupt, feed: Callable[[bytes], None], look: Callable[
 class Said:
     """How findings and the report are shown: words on standard error, or JSON on standard output, an object a line."""
 
-    def __init__(self, *, as_json: bool, quiet: bool) -> None:
+    def __init__(self, *, as_json: bool, quiet: bool, confirms: bool = False) -> None:
         self._as_json = as_json
         self._quiet = quiet
+        self._confirms = confirms
         self._out = Output()
+        self._since = time.monotonic()
+        self._said: Counter[str] = Counter()
 
     def tell(self, finding: StreamFinding) -> None:
         """A finding, as it comes."""
@@ -43,6 +51,13 @@ class Said:
             return
         if self._as_json:
             self._json(finding.to_dict())
+            return
+        if time.monotonic() - self._since > _HOUR:
+            self._since, self._said = time.monotonic(), Counter()
+        self._said[finding.kind] += 1
+        if self._said[finding.kind] > _WORDS:
+            if self._said[finding.kind] == _WORDS + 1:
+                say(f"{finding.kind}: more of them are only counted, for an hour; --json tells them all")
             return
         line = f"line {finding.line:,}: " if finding.line else ""
         log = f"log {finding.log[:13]}: " if finding.log else ""
@@ -54,8 +69,14 @@ class Said:
             return
         if self._as_json:
             self._json({"kind": "report", **report.to_dict()})
+        elif self._confirms:
+            say(str(report))
         else:
             self._print("".join(f"{visible(line)}\n" for line in str(report).split("\n")).encode())
+
+    def confirm(self, lines: int) -> None:
+        """Says that so many lines are on the disk, or, with 0, that it is ready for the first."""
+        self._print(b"OK\n" * (lines or 1))
 
     def _json(self, shown: dict[str, Any]) -> None:
         self._print(orjson.dumps(shown, default=repr) + b"\n")

@@ -26,9 +26,14 @@ Examples:
     help="How long a gap may be open before it is told.",
 )  # fmt: skip
 @click.option("--no-verify", is_flag=True, help="Do not verify what lies there when the stream ends.")
+@click.option(
+    "--confirm", is_flag=True, help="Answer OK for each line once it is on the disk, as rsyslog's omprog asks."
+)
 @click.option("--json", "as_json", is_flag=True, help="Each finding as a JSON object in a line, then the report.")
 @click.option("-q", "--quiet", is_flag=True, help="No report, no words; the exit status says it.")
-def command(directory: str, field: str | None, patience: float, no_verify: bool, as_json: bool, quiet: bool) -> int:
+def command(
+    directory: str, field: str | None, patience: float, no_verify: bool, confirm: bool, as_json: bool, quiet: bool
+) -> int:
     """Put records from standard input back into segments, byte for byte.
 
     They may come in any order, doubled, from several logs, behind a syslog prefix or in JSON wrappers, and in several
@@ -47,7 +52,9 @@ def command(directory: str, field: str | None, patience: float, no_verify: bool,
     from jsonl_audit.receive.collector import Collector
     from jsonl_audit.receive.gaps import GapWatch
 
-    said = Said(as_json=as_json, quiet=quiet)
+    if confirm and as_json:
+        raise click.UsageError("--confirm and --json both want standard output: leave one of them out")
+    said = Said(as_json=as_json, quiet=quiet, confirms=confirm)
     with (
         Interrupt() as interrupt,
         Progress("collecting") as progress,
@@ -55,11 +62,19 @@ def command(directory: str, field: str | None, patience: float, no_verify: bool,
     ):
         watch = GapWatch(lambda: all_gaps(collector), collector.told, patience)
 
+        def feed(data: bytes) -> None:
+            collector.feed(data)
+            if confirm and data:
+                collector.sync()
+                said.confirm(data.count(b"\n"))
+
         def look() -> None:
             watch.look()
             progress.at(f"{collector.records:,} records, {len(collector.waiting):,} wait")
 
-        read_on(interrupt, collector.feed, look)
+        if confirm:
+            said.confirm(0)
+        read_on(interrupt, feed, look)
         collector.finish()
         watch.look(ended=True)
         collected = report_of(collector, check=not (no_verify or interrupt.status))

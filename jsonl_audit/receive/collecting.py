@@ -225,7 +225,8 @@ def report_of(collector: Collector, *, check: bool) -> Collected:
         for log in logs
         if log.report is not None
     }
-    if any(log.gaps for log in logs) or len(collector.waiting):
+    waiting = collector.waiting.exact()
+    if any(log.gaps for log in logs) or waiting:
         verdicts.add("incomplete")
     if collector.forks:
         verdicts.add("forked")
@@ -234,7 +235,7 @@ def report_of(collector: Collector, *, check: bool) -> Collected:
         directory=collector.directory,
         records=collector.records,
         doubles=collector.doubles + collector.waiting.doubles,
-        waiting=len(collector.waiting),
+        waiting=waiting,
         lines=collector.input_lines,
         logs=tuple(logs),
         findings=tuple(telling.kept),

@@ -14,6 +14,8 @@ from jsonl_audit.segment import Header, Previous
 __all__ = ["Strand", "digest_of", "lines_between"]
 
 _BLOCK = 1 << 20
+_TOGETHER = 1 << 20
+"""Bytes that are written at the latest when there are so many."""
 
 
 class Strand:
@@ -23,8 +25,8 @@ class Strand:
     """
 
     __slots__ = (
-        "altered", "end", "first_prev", "first_seq", "forks", "head_hash", "last_seq", "log", "number", "path",
-        "pending", "piece", "said", "sealed", "tip", "ts", "unsynced", "zeros_tried",
+        "_together", "altered", "end", "first_prev", "first_seq", "forks", "head_hash", "last_seq", "log", "number",
+        "path", "pending", "piece", "said", "sealed", "tip", "ts", "unsynced", "zeros_tried",
     )  # fmt: skip
 
     def __init__(self, path: str, header: Header) -> None:
@@ -42,6 +44,7 @@ class Strand:
         """Length in bytes, with what is not written yet."""
         self.piece = b""
         self.pending: list[bytes] = []
+        self._together = 0
         self.said: Previous | None = None
         """What the header of the next segment says of this one."""
         self.sealed = False
@@ -59,6 +62,9 @@ class Strand:
         self.pending.append(data)
         self.end += len(data)
         self.tip, self.last_seq, self.ts = tip, last_seq, ts
+        self._together += len(data)
+        if self._together > _TOGETHER:
+            self.flush()
 
     def flush(self) -> None:
         """Writes what is not written.
@@ -89,8 +95,7 @@ class Strand:
             if fd >= 0:
                 storage.let_go(fd)
         self.pending.clear()
-        self.piece = b""
-        self.unsynced = True
+        self._together, self.piece, self.unsynced = 0, b"", True
 
     def cut(self, stop: int, more: bytes = b"") -> None:
         """Makes the file end at byte `stop`, with `more` behind it, by a copy that takes its place. Raises OSError."""

@@ -21,7 +21,7 @@ _RECENT = 16_384
 """Hashes of the newest records that are remembered one by one, at least."""
 _TAKEN = 4096
 """Headers of which it is remembered which record they go on from."""
-_MOST = 16_384
+_MOST = 40_000
 """Runs at once. When there are more, gaps between the oldest are taken to be for ever."""
 
 
@@ -41,6 +41,7 @@ class StreamCheck:
         self._recent: dict[str, bool] = {}
         self._before: dict[str, bool] = {}
         self._taken: dict[str, None] = {}
+        self._closed: dict[str, None] = {}
         self._hot: Run | None = None
 
     # -- what arrives
@@ -123,6 +124,8 @@ class StreamCheck:
             self._remember(own, void=False)
             self.records += 1
             self._hot = self._joined(run, own)
+            if len(self.runs) > _MOST:
+                self._close_gaps()
 
     def _header(self, line: bytes) -> Header | None:
         if record.type_of(line) != "audit.segment":
@@ -175,11 +178,9 @@ class StreamCheck:
         run.begins, run.first_batch, run.batch = begins, found, cut
         if cut is not None and cut[0] == 1:
             run.batch_prev = (prev, seq - 1, b"")
-        if known is not None:  # it goes on from a record that another one goes on from already
+        if known is not None and prev not in self._closed:  # another record goes on from the same one
             self._fork(run)
         self.runs.add(run)
-        if len(self.runs) > _MOST:
-            self._close_gaps()
         return run
 
     def taken(self, prev: str) -> bool:
@@ -280,6 +281,9 @@ class StreamCheck:
                 first, last = one.last_seq + 1, other.first_seq - 1
                 self._say("gap", f"{spelled(first, last)} missing, and not waited for any more", one, first, last)
                 self.holes += last - first + 1
+                self._closed[one.last] = None
+                if len(self._closed) > _MOST:
+                    del self._closed[next(iter(self._closed))]
             else:
                 what = f"{spelled(one.first_seq, one.last_seq)} can be tied to no other record that came"
                 self._say("unattached", what, one, one.first_seq, one.last_seq)

@@ -17,7 +17,7 @@ __all__ = ["Waiting"]
 
 _SPAN = 1024
 _BUCKETS = 1024
-_HOT = 32
+_HOT = 16
 """Files whose index is in memory, at most."""
 _MOST = 16_384
 """Records that may wait in one file: a log has a sixteenth of them at most, the rest is somebody's invention."""
@@ -96,6 +96,14 @@ class Waiting:
     def __len__(self) -> int:
         """How many wait; doubles that were not found yet are counted."""
         return sum(file.count for file in self._files.values())
+
+    def exact(self) -> int:
+        """How many wait, each once: files that were appended to are looked through."""
+        for number in list(self._files):
+            if self._files[number].size != self._files[number].settled and number not in self._hot:
+                self._load(number)
+                self._cool(_HOT)
+        return len(self)
 
     def add(self, seq: int, line: bytes) -> bool:
         """Lets a record wait. False where too many wait around its seq already."""

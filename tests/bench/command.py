@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from . import appending, dropin, processes, reading, redacting, sharing, shipping, table, verifying, waiting
+from . import appending, dropin, processes, reading, receiving, redacting, sharing, shipping, table, verifying, waiting
 from .events import Events
 from .measure import Result, UnavailableError, say
 from .setting import Setting, machine
@@ -32,6 +32,8 @@ ROWS: dict[str, Callable[[Setting], Iterable[Result]]] = {
     "redact": redacting.redact,
     "verify": verifying.verify_sealed,
     "verify-full": verifying.verify_full,
+    "verify-stream": receiving.verify_stream,
+    "collect": receiving.collect_lines,
     "tail": reading.tail,
     "seek": reading.seek,
     "rare": reading.rare,

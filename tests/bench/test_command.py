@@ -30,7 +30,7 @@ def test_the_smallest_run_measures_every_row_and_writes_it_as_json(tmp_path: Pat
     rows = said["rows"]
     assert {row["row"] for row in rows} == {
         "append", "append-many", "append-sync", "append-threads", "append-async", "append-processes",
-        "append-handler", "append-redacted", "redact", "verify", "verify-full",
+        "append-handler", "append-redacted", "redact", "verify", "verify-full", "verify-stream", "collect",
         "tail", "seek", "rare", "memory", "memory-line", "startup", "p99", "ship",
     }  # fmt: skip
     for row in rows:

@@ -18,7 +18,7 @@ from .logs import Log
 from .measure import Result, Side, UnavailableError, in_turn, ratio, seconds
 from .setting import Setting, program
 
-__all__ = ["verify_full", "verify_sealed"]
+__all__ = ["LOOP", "bare", "verify_full", "verify_sealed"]
 
 PINNED = hasattr(os, "sched_setaffinity")
 
@@ -64,13 +64,13 @@ def verify_full(setting: Setting) -> Iterable[Result]:
     samples = in_turn(sides, min(setting.rounds, 5))
     if PINNED:
         yield _compared(
-            "verify-full", "verify --full, one core", _LOOP, samples, "bare", 0.65, 0.9, "jsonl_audit_one_core"
+            "verify-full", "verify --full, one core", LOOP, samples, "bare", 0.65, 0.9, "jsonl_audit_one_core"
         )
     many = f"verify --full, {cores} cores"
-    yield _compared("verify-full", many, f"{_LOOP}, one core", samples, "bare", 0.65, 0.9 * min(cores, 2))
+    yield _compared("verify-full", many, f"{LOOP}, one core", samples, "bare", 0.65, 0.9 * min(cores, 2))
 
 
-_LOOP = "a bare loop, blake3(line[:-76]).hexdigest() == line[-67:-3].decode()"
+LOOP = "a bare loop, blake3(line[:-76]).hexdigest() == line[-67:-3].decode()"
 
 
 def _compared(
@@ -114,9 +114,14 @@ def _all_cores(log: Log) -> None:
 
 def _bare(path: Path) -> None:
     with path.open("rb") as lines:
-        for line in lines:
-            if blake3(line[:-76]).hexdigest() != line[-67:-3].decode():
-                sys.exit(f"benchmark: wrong answer: {path}")
+        bare(lines)
+
+
+def bare(lines: Iterable[bytes]) -> None:
+    """The loop that nothing can be faster than which hashes each line, in Python."""
+    for line in lines:
+        if blake3(line[:-76]).hexdigest() != line[-67:-3].decode():
+            sys.exit("benchmark: wrong answer: a line is not what its hash says")
 
 
 def _on_one_core(side: Side) -> Side:
