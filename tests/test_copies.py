@@ -107,8 +107,13 @@ def test_split_by_lines_or_by_bytes(log: Log, folder: Path) -> None:
     for size in (700, 999, 1500, 3000):
         put(folder, split(data, size))
         assert said(verify(folder, copy=True)) == ("intact", [], [])
-    put(folder, split(data, 300))  # smaller than a line: what stands in the middle of one cannot be placed
-    assert verify(folder, copy=True).verdict == "incomplete"
+    put(folder, split(data, 300))  # smaller than a line: what stands in the middle of one is placed by its name
+    report = verify(folder, copy=True)
+    assert said(report) == ("intact", [], [])
+    assert report.records == 14
+    pieces = split(data, 300)
+    put(folder, {f"{number % 7}{name}": piece for number, (name, piece) in enumerate(pieces.items())})
+    assert verify(folder, copy=True).verdict == "incomplete"  # not even the names tell
     lines = data.splitlines(keepends=True)
     for count in (1, 2, 3, 5, 14):
         groups = [b"".join(lines[at : at + count]) for at in range(0, len(lines), count)]
@@ -175,6 +180,18 @@ def test_the_log_at_a_path_may_be_a_copy_too(log: Log) -> None:
     assert said(report) == ("incomplete", ["segment-unfinished", "torn-tail"], [])
     log.drop(3)
     assert said(verify(log.active, copy=True))[2] == ["active-missing"]
+
+
+def test_what_bears_a_name_of_the_log_and_holds_no_record_is_not_passed_over(log: Log, folder: Path) -> None:
+    files = {path.name: path.read_bytes() for path in log.paths}
+    for name, data in files.items():
+        for noise in (b"noise\n" * 100, b"{}\n", bytes(1 << 20) + data, b"x"):
+            put(folder, {**files, name: noise})
+            report = verify(folder, copy=True)
+            assert report.verdict == "tampered", (name, noise[:9])
+            assert "header-missing" in said(report)[1]
+        put(folder, {**files, name: bytes(5000)})  # room that was made for it, and nothing has come
+        assert verify(folder, copy=True).verdict in ("intact", "incomplete")
 
 
 def test_a_list_may_hold_files_and_folders(log: Log, folder: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from jsonl_audit import record
 from jsonl_audit.links import Link
-from jsonl_audit.verifier.joined import JoinedFile, Part
+from jsonl_audit.verifier.joined import JoinedFile, Part, Source
 from jsonl_audit.verifier.pieces import Ends, Piece, ends_of, stretches
 from jsonl_audit.verifier.vouching import lines_at
 
@@ -33,7 +33,7 @@ class Run:
         Together they are one run.
         """
         parts = [*other.parts] if stop is None else parts_from(other.parts, 0, stop)
-        own = [replace(self.parts[0], start=self.parts[0].start + skip), *self.parts[1:]]
+        own = parts_from(self.parts, skip, self.size)
         start = other.ends
         ends = Ends(start.fragment, start.first, start.prev, start.line, self.ends.last, self.ends.tail)
         if self.ends.last is None and self.ends.fragment:  # no whole line but the one that the two halves make
@@ -57,14 +57,69 @@ def parts_from(parts: list[Part], start: int, stop: int) -> list[Part]:
     return found
 
 
-def assemble(pieces: Iterable[Piece]) -> list[Run]:
-    """The runs that the pieces make. Raises Vanished, StorageError."""
+def assemble(pieces: Iterable[Piece], middles: list[Source]) -> tuple[list[Run], set[str]]:
+    """The runs that the pieces make, and the names of those of the `middles` that are in them.
+
+    These are files without the beginning or the end of a line, in which the middle of a long one may stand: they are
+    looked at where their names stand between those of its beginning and its end. Raises Vanished, StorageError.
+    """
     headed: list[Run] = []
     others: list[Run] = []
     for piece in pieces:
         run = Run([piece.part], piece.header is not None, _ends(piece))
         (headed if run.headed else others).append(run)
-    return [each for run in _Assembly(headed).join(others) for each in _cut_again(run)]
+    used, taken = _bridge([*headed, *others], middles)
+    others = [run for run in others if run not in taken]
+    return [each for run in _Assembly(headed).join(others) for each in _cut_again(run)], used
+
+
+def _bridge(runs: list[Run], middles: list[Source]) -> tuple[set[str], list[Run]]:
+    """Puts middles of lines, and beginnings that are alone in their files, before the runs that begin with the ends.
+
+    Returns the names of the middles, and the runs that were no more than a beginning.
+    """
+    used: set[str] = set()
+    taken: list[Run] = []
+    last: dict[str, Run] = {}
+    first: dict[str, Run] = {}
+    for run in runs:
+        first.setdefault(run.parts[0].source.path, run)
+        last[run.parts[0].source.path] = run
+    between = {source.path: source for source in middles}
+    before, waiting = None, []
+    for path in sorted([*first, *between]):
+        if path in between:
+            waiting.append(between[path])
+            continue
+        run = first[path]
+        alone = before is not None and not before.headed and before.ends.first is None and not before.ends.fragment
+        if before is not None and (waiting or alone) and run.ends.fragment and before.ends.tail:
+            text = b"".join(map(_text, waiting)) + run.ends.fragment
+            whole = before.ends.tail + text
+            if record.own_hash_right(whole):
+                run.parts[:0] = [Part(source, 0, source.size) for source in waiting]
+                run.ends.fragment = text
+                used |= {source.name for source in waiting}
+                if alone:
+                    run.parts[:0] = before.parts
+                    run.ends = _of_line(whole, run.ends)
+                    taken.append(before)
+        before, waiting = last[path], []
+    return used, taken
+
+
+def _of_line(line: bytes, ends: Ends) -> Ends:
+    """The ends of a run that begins with a line, now that this is whole."""
+    link = _joined_link(line)
+    return Ends(b"", link, record.prev_of(line), line, ends.last or link, ends.tail)
+
+
+def _text(source: Source) -> bytes:
+    content = source.open()
+    try:
+        return content.read(0, source.size)
+    finally:
+        source.let_go(content)
 
 
 def _cut_again(run: Run) -> Iterator[Run]:

@@ -6,6 +6,7 @@ Nothing that a copy may lack makes it wrong here: locks and marks are those of a
 from __future__ import annotations
 
 import os
+import re
 import stat as stat_module
 import zlib
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from jsonl_audit.content import Content
 from jsonl_audit.errors import LogError, NotALogError, StorageError
 from jsonl_audit.segment import is_sealed_name
 from jsonl_audit.snapshot import Snapshot, resolve
-from jsonl_audit.verifier.assemble import Run, assemble
+from jsonl_audit.verifier.assemble import Run, assemble, parts_from
 from jsonl_audit.verifier.files import (
     BESIDE,
     PACKED,
@@ -38,6 +39,7 @@ __all__ = ["gather"]
 
 _Path = str | os.PathLike[str]
 _SHOWN = 3
+_STAMP = re.compile(r"\.[0-9]{8}T[0-9]{12}Z(?=(\.[^.]*)?$)")
 
 
 def gather(paths: _Path | Sequence[_Path]) -> Collected:
@@ -101,7 +103,8 @@ class _Gathering:
         self._sizes: dict[tuple[int, int], int] = {}  # as they lie there, packed
         self._held: list[Content] = []
         self._stood: dict[str, tuple[int, ...] | None] = {}
-        self._passed_over: list[str] = []
+        self._passed_over: list[File] = []
+        self._middles: list[Source] = []
         self._a_folder = False
 
     def close(self) -> None:
@@ -114,7 +117,7 @@ class _Gathering:
         self._a_folder = True
         for name in sorted(storage.list_directory(path)):
             inside = os.path.join(path, name)
-            if name.endswith(BESIDE):
+            if name.endswith((".lock", ".next")):
                 continue
             try:
                 kind = stat_module.S_IFMT(storage.stat(inside).st_mode)
@@ -140,7 +143,7 @@ class _Gathering:
             if file.header is not None or not in_folder or is_sealed_name(file.name) or _begins_right(path):
                 self.files.append(file)
             else:
-                self._passed_over.append(file.name)
+                self._passed_over.append(file)
             return
         held = False
         try:
@@ -158,10 +161,12 @@ class _Gathering:
         if content.key in self._sizes:
             return False
         if not holds_records(content):
-            if in_folder or is_room_only(content):
-                self._passed_over.append(os.path.basename(path))
-            else:
-                self.files.append(_plain(path, content, storage.size(path)))
+            file = _plain(path, content, storage.size(path))
+            if is_room_only(content):
+                file.text = b""
+            (self._passed_over if in_folder or not file.text else self.files).append(file)
+            if in_folder and file.text and b"\n" not in content.read(0, min(content.size, record.HARD_LIMIT)):
+                self._middles.append(Source(path, content.key, content.size))
             return False
         size = self._sizes[content.key] = storage.size(path) if content.compressed else content.size
         source = Source(path, content.key, content.size)
@@ -185,12 +190,16 @@ class _Gathering:
         """All that was found, put together."""
         if self._a_folder:
             self._one_log_only(path)
-        if self._passed_over:
-            self.notes.append(_passed(self._passed_over))
+        own = _own_names(self.pieces)
+        self.files += [file for file in self._passed_over if file.text and file.plain_name in own]
+        passed_over = [file.name for file in self._passed_over if file not in self.files]
         if all(piece.header is not None for piece in self.pieces):
             runs = [Run([piece.part], True, Ends(b"", None, "", b"", None, b"")) for piece in self.pieces]
         else:
-            runs = assemble(self.pieces)
+            runs, bridges = assemble(self.pieces, self._middles)
+            passed_over = [name for name in passed_over if name not in bridges]
+        if passed_over:
+            self.notes.append(_passed(passed_over))
         files, loose, active = [*self.files], [], None
         for run in runs:
             if run.headed:
@@ -243,6 +252,12 @@ def _plain(path: str, content: Content, size: int) -> File:
     return file
 
 
+def _own_names(pieces: list[Piece]) -> set[str]:
+    """What the files of the log were called, as its headers tell: what bears such a name should be the log's."""
+    told = {piece.header.previous.name for piece in pieces if piece.header is not None and piece.header.previous}
+    return told | {_STAMP.sub("", name) for name in told}
+
+
 def _newer(file: File, other: File | None) -> bool:
     """Whether a file is of a later segment than another."""
     if file.header is None or other is None or other.header is None:
@@ -262,9 +277,8 @@ def _begins_right(path: str) -> bool:
 
 def _loose(run: Run) -> Loose:
     """A run without a header; the rest of a line that it begins with stays out of it."""
-    skip = len(run.ends.fragment)
-    first, *others = run.parts
-    file = JoinedFile.of([Part(first.source, first.start + skip, first.stop), *others])
+    parts = parts_from(run.parts, len(run.ends.fragment), run.size)
+    file = JoinedFile.of(parts or [Part(run.parts[-1].source, run.parts[-1].stop, run.parts[-1].stop)])
     return Loose(file, run.ends.first, run.ends.prev, run.ends.fragment)
 
 
