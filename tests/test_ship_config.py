@@ -102,18 +102,51 @@ def test_what_stands_in_quotes_is_the_pattern_whatever_the_path(name: str, path:
     quoted = [json.loads(found) for found in re.findall(r'"(?:[^"\\]|\\.)*"', configured)]
     folder, base = os.path.split(path)
     bracketed = re.sub(r"[*?\[\]{}]", lambda found: f"[{found[0]}]", f"{folder}/{base[: -len('.jsonl')]}")
+    if name in ("vector", "otelcol"):  # where one dollar begins a variable
+        bracketed = bracketed.replace("$", "$$")
     assert f"{bracketed}.*jsonl" in quoted
 
 
 @pytest.mark.parametrize(("name", "end"), ENDS)
 @pytest.mark.parametrize("path", ODD)
 def test_a_path_that_a_configuration_cannot_hold_is_refused(name: str, end: str, path: str) -> None:
-    cannot = {"fluentd": " \"'\\", "nxlog": '"\\', "logagent": " \"'", "logstash": '"\\'}.get(name, "")
+    cannot = {"fluentd": " \"'\\$%", "nxlog": '"\\%', "logstash": '"\\', "logagent": " \"'"}.get(name, "")
     if end == "send" and set(cannot) & set(path):
         with pytest.raises(Unspeakable, match="rename it"):
             text(name, end, path)
     else:
         assert "@{" not in text(name, end, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "into"),
+    [
+        ("vector", "/srv/%H"), ("vector", "/srv/{{x}}"), ("filebeat", "/srv/%{x}"), ("filebeat", "/srv/${x}"),
+        ("syslog-ng", "/srv/`id`"), ("rsyslog", '/srv/"a"'), ("fluentd", "/srv/${tag}"),
+    ],
+)  # fmt: skip
+def test_a_folder_in_which_the_receiver_would_put_something_is_refused(name: str, into: str) -> None:
+    with pytest.raises(Unspeakable, match="rename it"):
+        configuration(SHIPPERS[name], path=PLAIN, to="s:1", into=into, receiver=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("fluent-bit", "/a,b.jsonl"), ("filebeat", "/${A}.jsonl"), ("nxlog", "/%A%.jsonl")]
+)
+def test_a_path_in_which_the_sender_would_put_something_is_refused(name: str, path: str) -> None:
+    if name == "filebeat":  # the braces are the pattern's, and stand in brackets there
+        assert '"/$[{]A[}].*jsonl"' in text(name, path=path)
+        return
+    with pytest.raises(Unspeakable, match="rename it"):
+        text(name, path=path)
+
+
+@pytest.mark.parametrize("name", ["syslog-ng", "filebeat"])
+def test_what_the_receiver_gives_to_a_shell_is_one_argument(name: str) -> None:
+    printed = configuration(SHIPPERS[name], path=PLAIN, to="s:1", into="/srv/$(touch x) y;z", receiver=True)
+    command = next(found for found in re.findall(r'"((?:[^"\\]|\\.)*)"', printed) if "collect" in found)
+    assert shlex.split(command)[-1] == "/srv/$(touch x) y;z"
+    assert "collect '/srv/$(touch x) y;z'" in command
 
 
 def test_a_line_feed_in_a_path_is_refused() -> None:

@@ -126,7 +126,8 @@ def _values(shipper: Shipper, path: str, to: str, into: str) -> dict[str, str]:
         "rclone_active": f"/{_escaped(name, _RCLONE)}", "rclone_artifacts": f"/{_escaped(name, _RCLONE)}.d/artifacts/*",
         "rclone_sealed": f"/{_escaped(stem, _RCLONE)}.[0-9]*Z{_escaped(end, _RCLONE)}*",
         "shell_sealed": f"{shlex.quote(stem)}.[0-9]*Z{shlex.quote(end) if end else ''}*",
-        "collect": f"{COLLECT} {_argument(into)}", "incoming": os.path.join(into, "incoming.jsonl"),
+        "collect": f"{COLLECT} {_argument(into)}", "collect_by_shell": f"{COLLECT} {shlex.quote(into)}",
+        "incoming": os.path.join(into, "incoming.jsonl"),
     }  # fmt: skip
     if shipper.moves == "lines":
         host, colon, port = to.rpartition(":")
@@ -140,7 +141,7 @@ def _values(shipper: Shipper, path: str, to: str, into: str) -> dict[str, str]:
         values["loki"] = f"http://{shown}:{port}/loki/api/v1/push"
         # One pattern for the active and the sealed segments: a shipper that was down reads what was sealed meanwhile.
         values["pattern_name"] = f"{_bracketed(stem)}.*{_bracketed(extension)}"
-        values["pattern"] = f"{_bracketed(folder)}/{values['pattern_name']}"
+        values["pattern"] = f"{_bracketed(folder.rstrip('/'))}/{values['pattern_name']}"
         if not extension:
             raise Unspeakable(
                 f"{name!r} has no extension, so that one pattern cannot tell its segments from its lock: give the log "
@@ -172,7 +173,12 @@ def _without(text: str, *forbidden: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _without(text, " ", '"', "'", "#", "\\")
+    return _without(text, " ", '"', "'", "#", "\\", "%", "$", ",")
+
+
+def _json(text: str, *forbidden: str) -> str:
+    """What YAML, TOML and Alloy read in double quotes is what JSON writes there."""
+    return json.dumps(_without(text, *forbidden), ensure_ascii=False)
 
 
 def _backslashed(special: str) -> Callable[[str], str]:
@@ -184,14 +190,19 @@ _QUOTES: dict[str, Callable[[str], str]] = {
     "sh": shlex.quote,
     "shdot": lambda name: shlex.quote(f"./{name}"),
     "raw": str,
-    # What YAML, TOML and Alloy read in double quotes is what JSON writes there.
-    "json": lambda text: json.dumps(text, ensure_ascii=False),
+    "json": _json,
+    # Those that put variables of the environment, times and members of events into texts.
+    "dollars": lambda text: _json(text.replace("$", "$$")),
+    "vectortemplate": lambda text: _json(_without(text, "%", "{{").replace("$", "$$")),
+    "fluentbit": lambda text: _json(text, "${", ","),
+    "filebeat": lambda text: _json(text, "${"),
+    "nxlog": lambda text: f'"{_without(text, chr(34), chr(92), "%")}"',
     "lua": _backslashed('"\\'),
     "rsyslog": _backslashed('"\\'),
-    "syslogng": _backslashed('"\\'),
+    "syslogng": lambda text: _backslashed('"\\')(_without(text, "`")),
     "systemd": lambda text: _backslashed('"\\')(text.replace("%", "%%").replace("$", "$$")),
-    "words": lambda text: json.dumps(_without(text, " ", '"', "'"), ensure_ascii=False),
-    "ruby": lambda text: f'"{_without(text, chr(34), chr(92))}"',
+    "words": lambda text: _json(text, " ", '"', "'"),
+    "ruby": lambda text: f'"{_without(text, chr(34), chr(92), "${", "%{")}"',
     "quoted": lambda text: f'"{_without(text, chr(34), chr(92))}"',
 }
 """How a text stands in the language of a configuration. Each raises Unspeakable for what it cannot say."""
