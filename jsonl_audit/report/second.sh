@@ -34,7 +34,8 @@ for tool in awk sed od tr wc cmp head tail b3sum; do
 done
 tmp=${TMPDIR:-/tmp}/second-examination.$$
 mkdir "$tmp" "$tmp/lines" || exit 4
-trap 'rm -rf "$tmp"' 0
+lines=
+trap 'rm -rf "$tmp" "${lines:-$tmp}"' 0
 trap 'exit 130' 1 2 15
 
 show=
@@ -152,7 +153,7 @@ function head(text,  at) {
 # A name as one word.
 function plain(text) { gsub(/[^A-Za-z0-9._-]/, "_", text); return text == "" ? "_" : text }
 # What is wrong with a text as an object of JSON; "" if nothing is. Its values by path, each with s n l before it.
-function json(text,  t, n, i, p, c, d, state, kind, key, name, count) {
+function json(text,  t, n, i, p, c, d, state, kind, key, name, count, shape) {
   split("", value); split("", seen); split("", kind); split("", name); split("", count)
   if (text ~ /[\001-\037]/) return "a raw control character"
   if (text ~ /[\200-\377]/) {
@@ -172,6 +173,17 @@ function json(text,  t, n, i, p, c, d, state, kind, key, name, count) {
   }
   n = split(t, between, "\"")
   if (n % 2 == 0) return "a text without end"
+  # Most lines have the shape of one before: the same names, brackets and marks, another text or number here and there.
+  shape = ""
+  if (!index(text, "\"time\":") && !index(text, "\"type\":\"audit.")) {
+    for (i = 1; i < n; i += 2) {
+      p = between[i]
+      if (match(p, /^:[1-9][0-9]*[],}]/) && RLENGTH < 19) p = ":9" substr(p, RLENGTH)
+      shape = shape p "\"" (substr(between[i + 2], 1, 1) == ":" ? between[i + 1] : "") "\""
+    }
+    shape = shape between[n]
+    if (shape in shapes) return ""
+  }
   d = 0; serial = 0; state = "v"; name[0] = ""
   for (i = 1; i <= n; i++) {
     if (i % 2 == 0) {
@@ -217,7 +229,12 @@ function json(text,  t, n, i, p, c, d, state, kind, key, name, count) {
       p = substr(p, 2)
     }
   }
-  return state == "." && substr(text, 1, 1) == "{" ? "" : "no whole object"
+  if (state != "." || substr(text, 1, 1) != "{") return "no whole object"
+  if (shape != "") {
+    if (++shapes_kept > 2000) { split("", shapes); shapes_kept = 0 }
+    shapes[shape] = 1
+  }
+  return ""
 }
 function fits(digits,  minus, most) {
   minus = substr(digits, 1, 1) == "-"; if (minus) digits = substr(digits, 2)
@@ -373,8 +390,9 @@ BEGIN {
   last_hash = c_hash = first_hash = first_prev = last_ts = c_ts = first_ts = low = high = "-"; floor = "- - -"; torn = "-"; torn_at = 0; first_clean = 1
 }
 {
-  if (many == 400) { all(many); many = 0 }
+  if (many == 400 || much > 4194304) { all(many); many = much = 0 }
   keep(++many, $0)
+  much += length($0)
 }
 END {
   piece = 0
@@ -400,6 +418,7 @@ END {
 ends_in_lf() { [ "$(tail -c 1 | od -A n -t x1 | tr -d ' ')" = 0a ] && echo 1 || echo 0; }
 export walked lines
 lines=$tmp/lines
+[ -d /dev/shm ] && mkdir "/dev/shm/second-examination.$$" 2>/dev/null && lines=/dev/shm/second-examination.$$
 
 get_header() {
   eval "walked=\$path_$1 size=\$size_$1"
