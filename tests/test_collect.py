@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import random
 import subprocess
@@ -256,3 +257,21 @@ def wait_until(there: Callable[[], bool]) -> None:
     while not there():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_segments_that_somebody_compressed_are_known_all_the_same(source: Log, tmp_path: Path) -> None:
+    first = collect(lines_of(source), tmp_path / "received")
+    sealed = sorted(Path(first.logs[0].path).parent.glob("gateway.2*"))
+    for path in sealed:
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    again = collect(lines_of(source), tmp_path / "received")
+    assert (again.verdict, again.records, again.doubles, again.waiting) == ("intact", 0, source.seq, 0)
+
+
+def test_records_of_a_log_of_which_no_header_came_wait(source: Log, tmp_path: Path) -> None:
+    collected = collect(source.lines(1)[1:], tmp_path / "received")
+    assert (collected.verdict, collected.records, collected.logs) == ("incomplete", 0, ())
+    assert [finding.kind for finding in collected.findings] == ["unattached"]
+    whole = collect(source.lines(1)[:1], tmp_path / "received")
+    assert (whole.verdict, whole.waiting) == ("intact", 0)

@@ -226,6 +226,9 @@ def report_of(collector: Collector, *, check: bool) -> Collected:
         if log.report is not None
     }
     waiting = collector.waiting.exact()
+    if waiting and not any(log.gaps for log in logs):
+        what = f"{waiting:,} record{'s' * (waiting != 1)} wait for others of which nothing has come"
+        telling.say("unattached", what)
     if any(log.gaps for log in logs) or waiting:
         verdicts.add("incomplete")
     if collector.forks:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from jsonl_audit import record, storage
+from jsonl_audit.content import Content
 
 __all__ = ["Written"]
 
@@ -34,7 +37,7 @@ class Written:
     def hashes(self, log: str, number: int, path: str, size: int, seq: int) -> list[bytes]:
         """The own hashes, 64 hex digits each, of the lines with a seq in a segment's file of `size` bytes.
 
-        Raises OSError.
+        Raises OSError, NotALogError for compressed data that are broken.
         """
         last = self._last
         if last is not None and last[:2] == (log, number):
@@ -43,7 +46,7 @@ class Written:
                 if window is not None and seq in window.hashes:
                     self._last = key
                     return window.hashes[seq]
-        with storage.reading(path) as fd:
+        with _open(path, size) as (fd, size):
             start = self._start(fd, size, seq)
             found: list[bytes] = []
             key = (log, number, start)
@@ -82,6 +85,17 @@ class Written:
             else:
                 low = at
         return low
+
+
+@contextlib.contextmanager
+def _open(path: str, size: int) -> Iterator[tuple[int, int]]:
+    """A descriptor of what a segment's file holds, and how much that is: a user may have compressed it."""
+    if path.endswith((".gz", ".zst")):
+        with Content(path) as content:
+            yield content.fd, content.size
+    else:
+        with storage.reading(path) as fd:
+            yield fd, size
 
 
 def _line_from(fd: int, offset: int, size: int) -> tuple[int, int]:
