@@ -313,3 +313,9 @@ def test_a_rewrite_before_an_anchor_of_a_later_segment_is_found_by_the_digest(lo
     lines[1] = rehashed(lines[1].replace(b"test.event", b"test.evenT"))
     log.write(1, lines)
     assert verify(log.active, full=full, expect=noted).verdict == "tampered"
+
+
+def test_a_log_cannot_vouch_for_itself(log: Log) -> None:
+    for path in log.paths:
+        with pytest.raises(QueryError, match="cannot vouch for itself"):
+            verify(log.active, expect=path)

@@ -345,3 +345,11 @@ def test_on_the_command_line(cli: CommandLine) -> None:
     assert cli("diff", path).status == 2
     assert cli("diff", path, cli.folder / "nowhere").status == 4
     assert cli("verify", "--each", "--against", backup, path).status == 2
+
+
+def test_two_copies_with_the_same_damage_are_not_called_good(log: Log, copied: Path) -> None:
+    for path in (log.paths[1], copy_of(log, copied, 2)):
+        path.write_bytes(path.read_bytes().replace(b"test.event", b"test.evenT", 1))
+    found = compare(log.active, copied)
+    assert (found.relation, found.accused, found.exit_code, found.same) == ("same", ("a", "b"), 1, False)
+    assert "a is tampered by itself; b is tampered by itself" in str(found).splitlines()[0]

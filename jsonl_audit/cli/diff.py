@@ -39,7 +39,7 @@ def command(a: str, b: str, output: str, quiet: bool, workers: int | None) -> in
     \b
     Exit status:
       0  the same records
-      1  they part
+      1  they part, or one of them is tampered or forked by itself
       2  wrong usage, not a log, several logs in a folder
       3  what both have is the same, and one lacks records
       4  no such path, an I/O error

@@ -14,7 +14,9 @@ _RANGES = 10
 
 def text(found: Comparison) -> str:
     """The comparison, several lines."""
-    lines = [f"{found.relation}: {_RELATION[found.relation]}", f"  a: {_side(found.a)}", f"  b: {_side(found.b)}"]
+    accused = "".join(f"; {name} is {_verdict(found, name)} by itself" for name in found.accused)
+    first = f"{found.relation}: {_RELATION[found.relation]}{accused}"
+    lines = [first, f"  a: {_side(found.a)}", f"  b: {_side(found.b)}"]
     for name, side, lacks in (("a", found.a, found.a_lacks), ("b", found.b, found.b_lacks)):
         if lacks:
             lines.append(f"{name} lacks {_ranges(lacks)}{_purged(side, lacks)}")
@@ -33,6 +35,10 @@ _RELATION = {
     "lacking": "what both hold is the same, and one has records that the other has not",
     "parted": "they are not copies of the same log any more: from a record on, they say different things",
 }
+
+
+def _verdict(found: Comparison, name: str) -> str:
+    return (found.a if name == "a" else found.b).verdict or ""
 
 
 def _side(side: Side) -> str:

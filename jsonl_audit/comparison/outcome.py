@@ -109,14 +109,22 @@ class Comparison:
         return "lacking" if self.a_lacks or self.b_lacks else "same"
 
     @property
+    def accused(self) -> tuple[str, ...]:
+        """Which of the two, ``"a"`` or ``"b"``, is tampered or forked by itself, as its verification says."""
+        sides = {"a": self.a, "b": self.b}
+        return tuple(name for name, side in sides.items() if side.verdict in ("tampered", "forked"))
+
+    @property
     def exit_code(self) -> int:
-        """0 for the same, 3 where one lacks records, 1 where they part."""
+        """0 for the same, 3 where one lacks records, 1 where they part, or one is tampered or forked by itself."""
+        if self.accused:
+            return 1
         return {"same": 0, "lacking": 3, "parted": 1}[self.relation]
 
     @property
     def same(self) -> bool:
-        """Whether both hold the same records, and nothing else."""
-        return self.relation == "same"
+        """Whether both hold the same records, and neither is tampered or forked by itself."""
+        return self.exit_code == 0
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``diff -o json`` prints."""

@@ -15,6 +15,7 @@ import orjson
 
 from jsonl_audit import storage
 from jsonl_audit.errors import QueryError, StorageError
+from jsonl_audit.segment import parse_header
 
 __all__ = ["Anchor", "parse"]
 
@@ -111,6 +112,9 @@ def _of_file(path: str) -> Iterator[Anchor]:
             text = storage.read(fd, 0, size)
     except OSError as error:
         raise StorageError.of(error, "cannot be read", path) from error
+    if parse_header(text[: text.find(b"\n") + 1]) is not None:
+        what = "this is a log, which cannot vouch for itself; to compare with a copy, use --against"
+        raise QueryError(what, path=path)
     try:
         whole = orjson.loads(text)
         for one in [whole] if isinstance(whole, dict) else whole:
