@@ -198,7 +198,19 @@ def test_a_header_that_names_what_no_segment_is_called_ends_nothing(tmp_path: Pa
     assert (again.doubles, again.records) == (log.seq, 0)
 
 
-@pytest.mark.parametrize("name", ["audit.new", "audit.d", "a\nb.jsonl", "no-extension", "with space [1].jsonl"])
+@pytest.mark.parametrize("name", [".7.part", ".7.copy"])
+def test_a_log_that_is_named_as_a_file_of_the_collectors_own_gets_another_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "source").mkdir()
+    log = Log(tmp_path / "source", name).fill(2).seal().fill(2)
+    for _ in range(2):
+        collected = collect(lines_of(log), tmp_path / "received")
+        assert collected.verdict == "intact"
+        assert sorted(received(collected).values()) == sorted(files_in(log.directory).values())
+
+
+@pytest.mark.parametrize(
+    "name", ["audit.new", "audit.d", "audit.copy", "a\nb.jsonl", "no-extension", "with space [1].jsonl"]
+)
 def test_the_log_may_have_any_name(tmp_path: Path, name: str) -> None:
     (tmp_path / "source").mkdir()
     log = Log(tmp_path / "source", name).fill(2).seal().fill(2)

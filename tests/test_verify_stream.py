@@ -271,7 +271,10 @@ def test_the_command_says_it_in_words_in_json_and_by_its_exit_status(log: Log, c
     ended = cli("verify", "--stdin", "-q", stdin=lines[0] + lines[1].replace(b"test.", b"best."))
     assert (ended.status, ended.out, ended.err) == (1, b"", "")
     assert cli("verify", "--stdin").status == 3
-    assert cli("verify", "--stdin", "audit.jsonl").status == 2
+    for wrong in ("audit.jsonl", "--full", "--report=a.html"):
+        ended = cli("verify", "--stdin", wrong)
+        assert (ended.status, "--stdin is the lines of a stream" in ended.err) == (2, True)
+    assert cli("verify", "--field", "message").status == 2
 
 
 def test_a_batch_is_void_only_where_a_header_took_its_seq_and_it_has_no_end(tmp_path: Path) -> None:

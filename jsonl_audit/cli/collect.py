@@ -22,7 +22,7 @@ Examples:
 @click.argument("directory", type=click.Path(readable=False), metavar="DIR")
 @click.option("--field", metavar="NAME", help="The member of a JSON wrapper that holds the line; any text by default.")
 @click.option(
-    "--patience", type=click.FloatRange(min=0), default=10.0, show_default=True, metavar="SECONDS",
+    "--patience", type=click.FloatRange(min=0, max=86_400), default=10.0, show_default=True, metavar="SECONDS",
     help="How long a gap may be open before it is told.",
 )  # fmt: skip
 @click.option("--no-verify", is_flag=True, help="Do not verify what lies there when the stream ends.")

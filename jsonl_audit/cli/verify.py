@@ -55,7 +55,7 @@ _WORST_LAST = (0, 3, 2, 4, 1)
 @click.option("--stdin", "stream", is_flag=True, help="Check records from standard input, as they come, in any order.")
 @click.option("--field", metavar="NAME", help="With --stdin: the member of a JSON wrapper that holds the line.")
 @click.option(
-    "--patience", type=click.FloatRange(min=0), default=10.0, show_default=True, metavar="SECONDS",
+    "--patience", type=click.FloatRange(min=0, max=86_400), default=10.0, show_default=True, metavar="SECONDS",
     help="With --stdin: how long a gap may be open before it is told.",
 )  # fmt: skip
 @color_option
@@ -81,11 +81,15 @@ def command(
     receipt, elsewhere, and give it with --expect.
     """
     if stream:
-        if paths or each or options["expect"] or options["against"]:
-            raise click.UsageError("--stdin is the lines of a stream: leave PATH, --each, --expect and --against out")
+        given = [f"--{name}" for name in ("full", "copy", "expect", "against", "report", "workers") if options[name]]
+        given += ["PATH"] * bool(paths) + ["--each"] * each
+        if given:
+            raise click.UsageError(f"--stdin is the lines of a stream: leave {' and '.join(given)} out")
         from jsonl_audit.cli.verify_stream import verify_stdin
 
         return verify_stdin(field=field, patience=patience, as_json=options["as_json"], quiet=options["quiet"])
+    if field is not None:
+        raise click.UsageError("--field is for the lines of a stream: it goes with --stdin")
     shown = _Shown(**options)
     if each and (options["expect"] or options["against"]):
         raise click.UsageError("--expect and --against are of one log: leave --each out")

@@ -92,7 +92,7 @@ class Collected:
         return shown
 
     def __str__(self) -> str:
-        words = [f"{self.verdict}: {self.lines:,} lines, {self.records:,} records put where they belong"]
+        words = [f"{self.verdict}: {_many(self.lines, 'line')}, {_many(self.records, 'record')} put where they belong"]
         if self.doubles:
             words.append(f", {self.doubles:,} came again")
         if self.waiting:
@@ -113,6 +113,10 @@ class Collected:
         if self.forks is not None:
             lines.append(f"  two histories of one log came, now or earlier: look at {self.forks}, then move it away")
         return "\n".join(lines)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def collect(

@@ -311,7 +311,7 @@ class Gathered:
 
     def _name(self, name: str) -> None:
         """Takes the name of the log. What a stranger's header says can be anything; what is no name is passed over."""
-        if name in (".", "..") or os.path.basename(name) != name:
+        if name in (".", "..") or os.path.basename(name) != name or _PART.fullmatch(name) or _COPY.fullmatch(name):
             return
         try:
             names = Names.of(os.path.join(self.folder, name))

@@ -6,8 +6,6 @@ so that a history that is told a second time, differently, is found however late
 
 from __future__ import annotations
 
-from jsonl_audit.record import ZERO
-
 __all__ = ["Run", "Runs", "parting"]
 
 _POINTS = 1024
@@ -19,7 +17,7 @@ class Run:
 
     __slots__ = (
         "batch", "batch_prev", "begins", "count", "first_batch", "first_prev", "first_seq", "first_ts", "floor",
-        "forked", "last", "last_seq", "log", "points", "segment", "stride", "told", "ts",
+        "forked", "last", "last_seq", "log", "points", "segment", "stride", "ts",
     )  # fmt: skip
 
     def __init__(self, seq: int, prev: str, own: str, ts: bytes) -> None:
@@ -46,13 +44,6 @@ class Run:
         """Hash, seq and ts of the record before that batch."""
         self.points: dict[int, str] = {}
         self.stride = 1024
-        self.told = 0.0
-        """Since when the gap before it is known."""
-
-    @property
-    def genesis(self) -> bool:
-        """Whether it begins with the first record of a log."""
-        return self.first_prev == ZERO
 
     @property
     def unfinished(self) -> bool:
@@ -82,10 +73,6 @@ class Run:
         stride = self.stride = max(self.stride, after.stride)
         both = {**self.points, **after.points}
         self.points = {seq: own for seq, own in both.items() if seq % stride == 0}
-
-    def has(self, seq: int) -> bool:
-        """Whether a seq lies in it."""
-        return self.first_seq <= seq <= self.last_seq
 
 
 class Runs:

@@ -49,11 +49,6 @@ class StreamFinding:
     expected: Any = None
     actual: Any = None
 
-    @property
-    def note(self) -> bool:
-        """Whether it changes no verdict."""
-        return self.kind not in VERDICT_OF
-
     def to_dict(self) -> dict[str, Any]:
         """The members that ``--json`` shows."""
         return {name: getattr(self, name) for name in self.__slots__}
