@@ -182,6 +182,13 @@ def test_the_log_at_a_path_may_be_a_copy_too(log: Log) -> None:
     assert said(verify(log.active, copy=True))[2] == ["active-missing"]
 
 
+def test_a_log_may_be_called_as_its_own_folder_is_not(tmp_path: Path) -> None:
+    log = build(tmp_path / "log", name="audit.d", segments=2)
+    (tmp_path / "log" / "audit.d.d").mkdir()
+    assert said(verify(log.directory, copy=True)) == ("intact", [], [])
+    assert said(verify(log.paths, copy=True)) == ("intact", [], [])
+
+
 def test_what_bears_a_name_of_the_log_and_holds_no_record_is_not_passed_over(log: Log, folder: Path) -> None:
     files = {path.name: path.read_bytes() for path in log.paths}
     for name, data in files.items():

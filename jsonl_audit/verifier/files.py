@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from jsonl_audit.verifier.checked import Checked
 
 __all__ = [
-    "BESIDE",
     "PACKED",
     "Collected",
     "File",
@@ -41,7 +40,7 @@ __all__ = [
 ]
 
 PACKED = (".gz", ".zst")
-BESIDE = (".lock", ".next", ".d")
+_BESIDE = (".lock", ".next", ".d")
 
 
 class Vanished(Exception):  # noqa: N818 - no error: the files are listed again
@@ -237,7 +236,7 @@ def collect(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
             return _of_log(path)
         paths = [path]
     given = [usable(path) for path in paths]
-    beside = [path.endswith(BESIDE) for path in given]
+    beside = [path.endswith(_BESIDE) for path in given]
     given = [path for path, skip in zip(given, beside, strict=True) if not skip]
     if not given:
         what = "what lies beside a log was" if beside else "nothing was"

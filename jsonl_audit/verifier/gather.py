@@ -18,7 +18,6 @@ from jsonl_audit.segment import is_sealed_name
 from jsonl_audit.snapshot import Snapshot, resolve
 from jsonl_audit.verifier.assemble import Run, assemble, parts_from
 from jsonl_audit.verifier.files import (
-    BESIDE,
     PACKED,
     Collected,
     File,
@@ -38,6 +37,7 @@ from jsonl_audit.verifier.report import Note
 __all__ = ["gather"]
 
 _Path = str | os.PathLike[str]
+_BESIDE = (".lock", ".next")
 _SHOWN = 3
 _STAMP = re.compile(r"\.[0-9]{8}T[0-9]{12}Z(?=(\.[^.]*)?$)")
 
@@ -64,7 +64,7 @@ def gather(paths: _Path | Sequence[_Path]) -> Collected:
         for path in given:
             if storage.is_directory(path):
                 gathering.folder(path)
-            elif not path.endswith(BESIDE):
+            elif not path.endswith(_BESIDE):
                 gathering.file(path)
         if not given:
             raise LogError("nothing was named; name a folder, the log's path, or files")
@@ -117,7 +117,7 @@ class _Gathering:
         self._a_folder = True
         for name in sorted(storage.list_directory(path)):
             inside = os.path.join(path, name)
-            if name.endswith((".lock", ".next")):
+            if name.endswith(_BESIDE):
                 continue
             try:
                 kind = stat_module.S_IFMT(storage.stat(inside).st_mode)
