@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -287,3 +288,22 @@ def test_records_of_a_log_of_which_no_header_came_wait(source: Log, tmp_path: Pa
     assert [finding.kind for finding in collected.findings] == ["unattached"]
     whole = collect(source.lines(1)[:1], tmp_path / "received")
     assert (whole.verdict, whole.waiting) == ("intact", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_all_that_came_on_the_disk(source: Log, tmp_path: Path, number: signal.Signals) -> None:
+    place = tmp_path / "received"
+    with start(
+        "collect", "--confirm", str(place), cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"".join(lines_of(source)))
+        process.stdin.flush()
+        for _ in range(source.seq + 1):
+            assert process.stdout.readline() == b"OK\n"
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 128 + number
+    (folder,) = [path for path in place.iterdir() if path.name != ".collect"]
+    assert files_in(folder) == files_in(source.directory)

@@ -30,7 +30,7 @@ def read_on(interrupt: Interrupt, feed: Callable[[bytes], None], look: Callable[
     """Feeds standard input until it ends, or a signal comes. `look` is called after each part, and when none comes."""
     read = interrupt.reading(reader_of_stdin(), every=TICK)
     while data := read():
-        feed(b"" if data == interrupt.TICK else data)
+        feed(b"" if data is interrupt.TICK else data)
         look()
 
 
