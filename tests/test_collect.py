@@ -19,6 +19,7 @@ from logs import OTHER, Log
 
 from jsonl_audit import LockedError, collect, record, verify
 from jsonl_audit.receive import Collector
+from jsonl_audit.segment import Floor
 
 if TYPE_CHECKING:
     from jsonl_audit import Collected
@@ -307,3 +308,19 @@ def test_a_signal_ends_it_with_all_that_came_on_the_disk(source: Log, tmp_path: 
         assert process.wait(timeout=30) == 128 + number
     (folder,) = [path for path in place.iterdir() if path.name != ".collect"]
     assert files_in(folder) == files_in(source.directory)
+
+
+def test_what_got_lost_on_the_way_stays_lost_when_the_source_purges_it(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    log = Log(tmp_path / "source").fill(3).seal().fill(3).seal().fill(3)
+    through = Floor(3, log.seq, log.head)
+    log.seal()
+    log.floor = through
+    log.fill(1).seal().fill(1)
+    first, second, third = (log.lines(number) for number in (1, 2, 3))
+    rest = [line for number in (4, 5) for line in log.lines(number)]
+    assert collect([*first, *third], tmp_path / "a").verdict == "incomplete"
+    after = collect(rest, tmp_path / "a")
+    assert (after.verdict, after.logs[0].gaps) == ("incomplete", ((len(first) + 1, len(first) + len(second)),))
+    assert collect(second, tmp_path / "a").verdict == "intact"
+    assert collect(rest, tmp_path / "b").verdict == "intact"  # purged before anything of it came

@@ -214,8 +214,14 @@ class Gathered:
         return min(strand.last_seq, strand.said.last_seq) if strand.said is not None else strand.last_seq
 
     def gaps(self) -> list[tuple[int, int]]:
-        """The seqs that are known to be missing, from the beginning of the log on: first and last of each range."""
+        """The seqs that are known to be missing, from the beginning of the log on: first and last of each range.
+
+        What the source purged before anything of it came is not missing; what did not come between two segments that
+        did, is, whether or not the source purged it since.
+        """
         found, due = [], self.floor + 1
+        if self._starts:
+            due = min(due, self._starts[0][0])
         for first, last, _ in self.spans():
             if first > due:
                 found.append((due, first - 1))

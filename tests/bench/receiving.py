@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import shutil
 import statistics
@@ -25,7 +26,7 @@ def verify_stream(setting: Setting) -> Iterable[Result]:
     count = data.count(b"\n")
     sides: dict[str, Side] = {
         "jsonl_audit": lambda: seconds(lambda: _checked(data, count)) / count,
-        "bare": lambda: seconds(lambda: bare(data.splitlines(keepends=True))) / count,
+        "bare": lambda: seconds(lambda: bare(io.BytesIO(data))) / count,
     }
     samples = in_turn(sides, setting.rounds)
     yield _compared("verify-stream", "verify --stdin, in order", samples, "jsonl_audit", 0.65, 0.9)
@@ -41,7 +42,7 @@ def collect_lines(setting: Setting) -> Iterable[Result]:
     sides: dict[str, Side] = {
         "in_order": lambda: seconds(lambda: _collected(data, count, place)) / count,
         "shuffled": lambda: seconds(lambda: _collected(mixed, count, place)) / count,
-        "bare": lambda: seconds(lambda: bare(data.splitlines(keepends=True))) / count,
+        "bare": lambda: seconds(lambda: bare(io.BytesIO(data))) / count,
     }
     samples = in_turn(sides, min(setting.rounds, 3))
     yield _compared("collect", "collect, in order", samples, "in_order")
