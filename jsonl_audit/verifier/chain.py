@@ -9,6 +9,8 @@ from jsonl_audit.verifier.report import Finding, Note
 
 __all__ = ["believed", "excuse", "link", "missing", "purged"]
 
+_SHOWN = 10  # gaps in the numbers of purged segments
+
 
 def believed(floors: list[Floor], headers: list[Header]) -> Floor | None:
     """How far the log was purged: the newest floor that the first segment behind it goes on from, if that is here."""
@@ -121,7 +123,14 @@ def excuse(purged: list[Checked]) -> None:
             checked.note("purged-unfinished", f"{finding.message}; the segment was purged", offset=finding.offset)
 
 
-def purged(floor: Floor) -> Note:
-    """What is said of segments that the log itself let go."""
+def purged(floor: Floor, here: set[int]) -> Note:
+    """What is said of segments that the log itself let go; of some of them copies are `here`."""
     which = "segment 1 was" if floor.segment == 1 else f"segments 1 to {floor.segment} were"
-    return Note("purged-prefix", f"{which} purged, up to seq {floor.last_seq}, as the chain itself says")
+    said = f"{which} purged, up to seq {floor.last_seq}, as the chain itself says"
+    if here:
+        kept = [*sorted(here), floor.segment + 1]
+        gaps = [(low + 1, high - 1) for low, high in zip(kept, kept[1:], strict=False) if high > low + 1]
+        shown = ", ".join(f"{low}" if low == high else f"{low} to {high}" for low, high in gaps[:_SHOWN])
+        shown += " …" if len(gaps) > _SHOWN else ""
+        said += f"; of those from {min(here)} on, which were copied before, {shown or 'none'} is missing"
+    return Note("purged-prefix", said)

@@ -78,7 +78,7 @@ _FINDINGS = {
     ),
     "segment-unfinished": (
         "the copy of a sealed file is whole as far as it goes, and ends early: it was not finished, or was cut",
-        "Copy the file again. Its lines are linked to each other; the digest in the next header vouches for the whole only.",
+        "Copy it again. Its lines are linked to each other; the digest in the next header vouches for the whole only.",
     ),
     "piece-unjoined": (
         "a piece of a segment is here, and what stands before it is not",

@@ -154,7 +154,7 @@ class _Log:
         if floor is not None:
             purged = [checked for number, checked in self.chain.items() if number < start]
             if len(purged) < floor.segment:
-                self.notes.append(chain.purged(floor))
+                self.notes.append(chain.purged(floor, {checked.number for checked in purged}))
             chain.excuse(purged)
 
     def fit(self) -> None:
