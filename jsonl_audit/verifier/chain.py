@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from jsonl_audit.links import CLOCK_BACKWARDS, Link, broken_link
 from jsonl_audit.segment import Floor, Header
 from jsonl_audit.verifier.checked import Checked
@@ -129,7 +131,7 @@ def purged(floor: Floor, here: set[int]) -> Note:
     said = f"{which} purged, up to seq {floor.last_seq}, as the chain itself says"
     if here:
         kept = [*sorted(here), floor.segment + 1]
-        gaps = [(low + 1, high - 1) for low, high in zip(kept, kept[1:], strict=False) if high > low + 1]
+        gaps = [(low + 1, high - 1) for low, high in itertools.pairwise(kept) if high > low + 1]
         shown = ", ".join(f"{low}" if low == high else f"{low} to {high}" for low, high in gaps[:_SHOWN])
         shown += " …" if len(gaps) > _SHOWN else ""
         said += f"; of those from {min(here)} on, which were copied before, {shown or 'none'} is missing"
