@@ -29,13 +29,15 @@ __all__ = ["Recorder", "counted", "record"]
 
 TOGETHER = 60.0
 """Seconds within which the same reads are counted together."""
-_MANY = 1000
+_MANY = 100
 """A read that has given so many records is recorded before it gives more."""
 _MOST_KINDS = 1000
 _MOST_OPEN = 16
 """So many logs of reads are kept open: whoever reads thousands of logs has files to open of their own."""
 _LONGEST = 4096
 """Bytes of JSON of filters; longer ones are told by their length and hash."""
+_TELLING = frozenset(("type", "since", "until", "level", "outcome", "which", "verdict"))
+"""Filters whose values no rule of redaction takes out of a record."""
 _Record = TypeVar("_Record")
 
 
@@ -172,7 +174,7 @@ class Recorder:
             return  # the log is gone, and what was read of it stands nowhere; another log has nothing to do with it
         try:
             asked = {"log": place.log, "operation": due.operation}
-            details = {**asked, **this_reader(), "filters": _clean(due.what), **due.how_many}
+            details = {**asked, **this_reader(), "filters": _clean(due.what, place.redact), **due.how_many}
             if place.setting == "log" and into_log(place, details):
                 return
             with self.lock:
@@ -304,13 +306,30 @@ def _named(value: Any) -> Any:
     return value
 
 
-def _clean(what: dict[str, Any]) -> dict[str, Any]:
-    """Without secrets: somebody may have looked for one."""
+def _clean(what: dict[str, Any], redact: str | None) -> dict[str, Any]:
+    """Without secrets, for somebody may have looked for one: by the rules of the log, as far as they are known here.
+
+    Rules of the log's own are its program's: what they would take out cannot be told from what they would leave.
+    """
     if not any(type(value) not in (int, bool) for value in what.values()):
         return what
-    from jsonl_audit.redact import redactor_of
+    from jsonl_audit.redact.redactor import PROFILES, redactor_of
 
-    redactor = redactor_of("default")
-    made: dict[str, Any] = what if redactor is None else redactor.value(what, {})
+    redactor = redactor_of(redact if redact in PROFILES else "default")
+    assert redactor is not None
+    own = redact not in (None, *PROFILES)
+    made: dict[str, Any] = {
+        name: _withheld(value) if own and name not in _TELLING else value
+        for name, value in redactor.value(what, {}).items()
+    }
     text = orjson.dumps(made)
     return made if len(text) <= _LONGEST else {"bytes": len(text), "blake3": blake3(text).hexdigest()}
+
+
+def _withheld(value: Any) -> Any:
+    """A value without its texts."""
+    if isinstance(value, Mapping):
+        return {name: _withheld(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_withheld(each) for each in value]
+    return f"<withheld:{len(value)} characters>" if isinstance(value, str) else value

@@ -33,6 +33,8 @@ class Place(NamedTuple):
     """User and group of its active file."""
     mode: int
     """Of that file."""
+    redact: str | None
+    """The name of the log's redactor."""
 
 
 _known: dict[str, tuple[float, tuple[tuple[int, int], bytes], Place | None]] = {}
@@ -56,9 +58,9 @@ def place_of(path: str | os.PathLike[str]) -> Place | None:
             return known[2]
         names = Names.of(given)
         place = None
-        setting, log = _told(names, key)
+        setting, log, redact = _told(names, key)
         if setting is not None:
-            place = Place(names, log, setting, (found.st_uid, found.st_gid), found.st_mode & 0o666)
+            place = Place(names, log, setting, (found.st_uid, found.st_gid), found.st_mode & 0o666, redact)
     except (AuditError, OSError, ValueError):  # whoever reads it is told why that cannot be
         return None
     if len(_known) >= _MOST:
@@ -67,17 +69,18 @@ def place_of(path: str | os.PathLike[str]) -> Place | None:
     return place
 
 
-def _told(names: Names, key: tuple[int, int]) -> tuple[str | None, str]:
-    """The setting and the log's UUID."""
+def _told(names: Names, key: tuple[int, int]) -> tuple[str | None, str, str | None]:
+    """The setting, the log's UUID, and the name of its redactor."""
     header = parse_header(first_line_of(names.path))
     found = mark.read(names.lock)
     if header is None or found is None or found.log != header.log:
-        return None, ""
+        return None, "", None
     if found.inode != key and not _just_sealed(names, header, found.inode):
-        return None, ""
+        return None, "", None
     changed = found.settings if found.segment == header.segment else None
-    setting = (changed or header.settings or {}).get("accessed")
-    return (setting if setting in SETTINGS else None), header.log
+    told = changed or header.settings or {}
+    setting = told.get("accessed")
+    return (setting if setting in SETTINGS else None), header.log, told.get("redact")
 
 
 def _just_sealed(names: Names, header: Header, inode: tuple[int, int]) -> bool:

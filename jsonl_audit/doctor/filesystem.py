@@ -15,6 +15,7 @@ __all__ = ["filesystem"]
 
 HOMES = ("/var/log", "/var/lib", "/srv", "/data", "/mnt")
 """Where a log that lies badly may be moved to, if a disk is there."""
+_STOP = " Stop the program that writes it, move it, and give the program the new path."
 
 
 def filesystem(place: Place) -> Iterator[Remark]:
@@ -39,13 +40,13 @@ def _kind(place: Place, mount: Mount) -> Iterator[Remark]:
     if mount.in_memory:
         yield Remark(
             "filesystem", "in-memory", "problem", f"{where}: in memory",
-            "A sync does nothing there. With the power, or at the next start, the whole log is gone.",
+            "A sync does nothing there. With the power, or at the next start, the whole log is gone." + _STOP,
             _moved(place), path=path, facts=facts,
         )  # fmt: skip
     elif mount.layered:
         yield Remark(
             "filesystem", "container-layer", "problem", f"{where}: a container's own layer",
-            "It is removed with the container: give it a volume, and keep the log there.",
+            "It is removed with the container: give it a volume, and keep the log there." + _STOP,
             _moved(place), path=path, facts=facts,
         )  # fmt: skip
     elif mount.remote:
@@ -54,14 +55,15 @@ def _kind(place: Place, mount: Mount) -> Iterator[Remark]:
             yield Remark(
                 "filesystem", "no-shared-locks", "problem",
                 f"{where}, with {'nolock' if 'nolock' in mount.options else f'local_lock={local}'}",
-                "Locks there keep processes of this machine apart and not those of others: two writers fork the log.",
+                "Locks there keep processes of this machine apart and not those of others: two writers fork the log."
+                + _STOP,
                 _moved(place), path=path, facts=facts,
             )  # fmt: skip
         else:
             yield Remark(
                 "filesystem", "network", "warning", f"{where}: another machine's, or a program's",
                 "Locks and syncs may be promises that nobody keeps, and a share that goes away stops the writer. "
-                "Keep the log on a local disk, and ship it.",
+                "Keep the log on a local disk, and ship it." + _STOP,
                 _moved(place), path=path, facts=facts,
             )  # fmt: skip
         if "soft" in mount.options:
@@ -73,7 +75,7 @@ def _kind(place: Place, mount: Mount) -> Iterator[Remark]:
     elif mount.type in PLAIN:
         yield Remark(
             "filesystem", "no-permissions", "warning", f"{where}, which knows no owners and no modes",
-            "Whoever may read the disk may read and change the log, whatever mode= says.",
+            "Whoever may read the disk may read and change the log, whatever mode= says." + _STOP,
             _moved(place), path=path, facts=facts,
         )  # fmt: skip
 
@@ -107,14 +109,14 @@ def _cleaned(place: Place) -> Iterator[Remark]:
         if is_below(place.names.directory, folder):
             yield Remark(
                 "filesystem", "cleaned-up", "warning", f"the log lies below {folder}",
-                "What lies there is temporary: the system removes it when it is old, or at the next start.",
+                "What lies there is temporary: the system removes it when it is old, or at the next start." + _STOP,
                 _moved(place), path=place.names.directory,
             )  # fmt: skip
             return
 
 
 def _moved(place: Place) -> str:
-    """What moves the log, with all that belongs to it, to a disk of this machine. Its program has to know, too."""
+    """What moves the log, with all that belongs to it, to a disk of this machine, where no program holds it."""
     home = _better(place)
     if home is None:
         return ""
@@ -124,7 +126,8 @@ def _moved(place: Place) -> str:
     while storage.exists(target):  # a log of the same name may lie in it
         number += 1
         target = f"{wanted}-{number}"
-    made = shell.run("mkdir", "-m", "0700", paths=[target])
+    free = shell.run("flock", "-n", paths=[place.names.lock]) + " true"  # a writer would go on where it was
+    made = f"{free} && {shell.run('mkdir', '-m', '0700', paths=[target])}"
     if len(files) > shell.MANY:
         found = shell.segments_of(place.names)
         others = [path for path in files if path not in set(place.sealed)]
