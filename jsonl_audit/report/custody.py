@@ -46,7 +46,7 @@ def _rows(each: Examined) -> list[str]:
     """A file as it lies there, or a segment that is put together from parts of such files."""
     role = "active" if each.active else "file"
     if each.role == "joined":
-        rows = [f"joined {each.number} {role} n"]
+        rows = [f"joined {each.number} {role} n {'m' if each.merged else '-'}"]
     elif each.role == "loose":
         rows = [f"loose {each.number} {each.said['rest']}"]
     else:

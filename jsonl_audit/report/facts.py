@@ -72,6 +72,8 @@ class Examined:
     """Whether it is where the log goes on."""
     parts: tuple[tuple[int, int, int], ...] = ()
     """Where it was put together from pieces: of which file, from which byte to which."""
+    merged: bool = False
+    """Whether there are other pieces in the same file."""
     refers: bool = False
     """Whether a record in it may refer to an artifact."""
     said: dict[str, Any] = field(default_factory=dict, hash=False)
@@ -119,7 +121,7 @@ def look_at(collected: Collected, took: Took | None = None) -> list[tuple[Examin
         return tuple((numbers[part.source.key], part.start, part.stop) for part in file.parts)
 
     for file in joined:
-        add(file, role="joined", parts=parts(file), active=file is collected.active, name=_put_together(file))
+        add(file, role="joined", parts=parts(file), active=file is collected.active, name=_put_together(file), merged=file.merged)
     for file, rest in loose:
         said = {"rest": rest if len(rest) == 64 and rest.isalnum() else "-"}
         add(file, role="loose", parts=parts(file), said=said, name=_put_together(file))

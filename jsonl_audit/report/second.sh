@@ -103,6 +103,7 @@ while read -r what number source start stop; do
   case $what in
     joined | loose)
       eval "path_$number=\$tmp/plain.$number"
+      [ "$what" = joined ] || eval "loose_$number=1"
       : >"$tmp/plain.$number"
       ;;
     part)
@@ -369,12 +370,15 @@ function one(i,  text, size, why, prev, mine, sound) {
   batch(text)
   before = whole(committed) " " records " " c_seq " " c_hash " " c_ts " " low " " high " " timed
   goes_on = 0
+  if (loose && number == 1 && n_of && i_of > 1) rest_of = 1
+  else if (!n_of || i_of == 1) rest_of = 0
   if (open) {
     if (i_of == open_i + 1 && n_of == open_n && at + size - open_at <= 16777216) { goes_on = 1; open_i++; if (!sound) unsound = 1; if (open_i == open_n) open = 0 }
     else { if (sound && !unsound) bad("a batch breaks off before it"); open = 0; before = open_before }
   }
   if (!goes_on && n_of) {
     if (i_of == 1 && n_of > 1) { open = 1; open_i = 1; open_n = n_of; open_at = at; open_before = before; unsound = !sound }
+    else if (rest_of && n_of >= 2 && i_of <= n_of) { }
     else if (!(n_of >= 2 && i_of <= n_of) || (sound && !gap)) bad("a batch member out of place")
   }
   last_seq = seq == "" ? last_seq + 1 : seq; last_hash = mine; last_ts = ts; gap = 0
@@ -430,10 +434,10 @@ get_digest() {
   echo "digest $1 $2 $3 $(digest "$walked" "$2" $(($3 - $2)))"
 }
 get_walk() {
-  eval "walked=\$path_$1"
+  eval "walked=\$path_$1 loose=\${loose_$1:-0}"
   lf=1
   [ "$2" = 0 ] || lf=$(part "$walked" $(($2 - 1)) 1 | ends_in_lf)
-  part "$walked" 0 "$2" | tr '\000\001' '\001\002' | awk -v id="$1" -v stop="$2" -v knew="$3" -v known="$3" -v lf="$lf" "$rules$walk"
+  part "$walked" 0 "$2" | tr '\000\001' '\001\002' | awk -v id="$1" -v stop="$2" -v knew="$3" -v known="$3" -v lf="$lf" -v loose="$loose" "$rules$walk"
 }
 get_last() { # the line that ends at a byte: the last record, as a header or a mark has it
   eval "walked=\$path_$1"
@@ -466,18 +470,30 @@ get_purges() { # what the purge records up to a seq say
     { at += length($0) + 1 }
     END { print "purges", id, wanted out }'
 }
-get_zeros() { # where the zero bytes begin that fill the end of a file
-  eval "walked=\$path_$1 size=\$size_$1"
+filled() { # how many bytes of a file, of so many, stand before the zero bytes that fill its end
+  walked=$1 size=$2
   kept=$(part "$walked" 0 "$size" | tr '\000' '\012' | awk '{ at += length($0) + 1; if ($0 != "") end = at - 1 } END { printf "%.0f", end }')
   while [ "$kept" -lt "$size" ] && [ "$(part "$walked" "$kept" 1 | od -A n -t x1 | tr -d ' ')" = 0a ]; do kept=$((kept + 1)); done
+  echo $((kept))
+}
+get_zeros() { # where the zero bytes begin, if they are many
+  eval "walked=\$path_$1 size=\$size_$1"
+  kept=$(filled "$walked" "$size")
   [ $((size - kept)) -ge 512 ] || kept=$size
   echo "zeros $1 $kept"
+}
+get_tail() { # how long the line without an end is, at the end of a file
+  eval "walked=\$path_$1 size=\$size_$1"
+  rest=0
+  [ "$(part "$walked" $((size - 1)) 1 | ends_in_lf)" = 1 ] || rest=$(part "$walked" 0 "$size" | tail -n 1 | wc -c)
+  echo "tail $1 $((rest))"
 }
 get_beginning() { # whether all of a file is how a line with a seq begins in another
   eval "walked=\$path_$1 size=\$size_$1 chosen=\$path_$2 whole=\$size_$2"
   is=0
+  size=$(filled "$walked" "$size")
   for at in $(part "$chosen" 0 "$whole" | awk -v wanted="$3" 'BEGIN { at = 0; begins = "{\"seq\":" wanted "," } index($0, begins) == 1 { printf "%.0f\n", at } { at += length($0) + 1 }'); do
-    part "$chosen" "$at" "$size" | cmp -s - "$walked" && is=1
+    [ "$(digest "$chosen" "$at" "$size")" = "$(digest "$walked" 0 "$size")" ] && is=1
   done
   echo "beginning $1 $2 $is"
 }
@@ -576,7 +592,7 @@ function check(i, k, n,  b, same, fine, behind) {
     else note("file " i ": a crash left " behind " bytes behind byte " b ", accounted for")
   } else if (same && P_torn[n] < 0) note("file " i ": a sync had failed; what stands behind byte " b " does not count")
   if (same && !last(i, b)) return
-  if (fine && H[i] == "right" && E[4] && full != "yes") {
+  if (fine && H[i] == "right" && E[4] && full != "yes" && !(k in must)) {
     R_count[k] = E[5] - H_seq[i] + 1; if (R_count[k] < 0) R_count[k] = 0
     R_first_seq[k] = H_seq[i]; R_first_hash[k] = H_hash[i]; R_first_prev[k] = H_prev[i]; R_first_ts[k] = H_ts[i]; R_clean[k] = 1
   } else {
@@ -602,7 +618,12 @@ function unfinished(i, k, n,  b, stop, behind) {
   b = P_bytes[n]
   if (size[i] >= b && digest(i, 0, b) == P_hash[n]) {
     behind = size[i] - b
-    if (P_torn[n] <= 0 || behind >= P_torn[n]) return 0
+    if (behind == P_torn[n] && behind > 0) {
+      if (P_tornhash[n] == "-" || digest(i, b, size[i]) == P_tornhash[n]) return 0
+      if (!(i in zeros)) { need("zeros", i, 0, 0); return 0 }
+      behind = zeros[i] - b
+    }
+    if (P_torn[n] <= 0 || behind < 0 || behind >= P_torn[n]) return 0
     if (!walked(i, b, b)) return 0
     take(i, k)
     early(i, k, "all its records are here, but not all that a crash left behind them")
@@ -610,11 +631,12 @@ function unfinished(i, k, n,  b, stop, behind) {
   }
   if (needs) return 0
   stop = size[i]
-  if (size[i] >= b) { if (!(i in zeros)) { need("zeros", i, 0, 0); return 0 } stop = zeros[i] }
+  if (size[i] >= b && merged[i]) { if (!(i in tails)) { need("tail", i, 0, 0); return 0 } stop = size[i] - tails[i] }
+  else if (size[i] >= b) { if (!(i in zeros)) { need("zeros", i, 0, 0); return 0 } stop = zeros[i] }
   if (stop + 0 >= b + 0 || stop + 0 < H_size[i] + 0) return 0
   if (!walked(i, stop, stop)) return 0
   if (W[17] > 0 || W[15] == "hole" || W[8] == "-" || W[7] + 0 > P_last[n] + 0) return 0
-  if (W[15] == "piece" && !W[25]) return 0
+  if (W[15] == "piece" && !W[25] && !merged[i]) return 0
   take(i, k)
   R_unfinished[k] = 1
   early(i, k, "the copy ends at byte " stop " of " b)
@@ -636,6 +658,7 @@ function fit(i,  k, m, o, inside) {
     if (needs) return
     if (inside) note("file " i ": the beginning of a record that is here")
     else if (W[26] > 0 && W[26] == m + 1) found("torn", i, "only the beginning of a line")
+    else if (!W[17] && purged != "" && W[26] + 0 <= f[2] + 0) note("file " i ": no whole record is in it; the segment was purged")
     else if (!W[17]) found("incomplete", i, "no whole record is in it, and nothing here goes on with it")
     return
   }
@@ -651,7 +674,8 @@ function fit(i,  k, m, o, inside) {
   }
   for (k in group) if (R_first_seq[k] == W[7] + 1 && R_first_prev[k] != W[8]) found("tampered", i, "what follows it does not go on from its last record")
   records += W[6]
-  found("incomplete", i, "it begins in the middle of a segment")
+  if (purged != "" && W[10] + 0 <= f[2] + 0) note("file " i ": it begins in the middle of a segment that was purged")
+  else found("incomplete", i, "it begins in the middle of a segment")
 }
 function floors(i,  f) { if (H_floor[i] != "- - -") { split(H_floor[i], f, " "); if (f[1] < top) wanted[H_floor[i]] = 1 } }
 # Whether a file holds, at a seq, the record with a hash; all its records at that seq are looked at.
@@ -675,6 +699,10 @@ function excuse(  a, i, j, k, f, trusted, covered, list, count, n) {
     k = around(A_seq[a]); count = split(group[k], list, " ")
     for (j = 1; j <= count && !trusted; j++) if (holds(list[j], A_seq[a], A_hash[a])) trusted = A_seq[a]
     if (needs) return
+  }
+  for (a = anchors; a > 0; a--) if (A_seq[a] + 0 <= trusted + 0) {
+    k = around(A_seq[a])
+    if (k && !(k in bound)) { must[k] = 1; for (n = k; n in group; n--) bound[n] = 1 }
   }
   for (i = 1; i <= files; i++) if (H[i] == "right" && H_log[i] == log_id && H_seq[i] + 0 <= trusted) covered[H_floor[i]] = 1
   k = around(trusted); count = split(group[k], list, " ")
@@ -730,7 +758,8 @@ $1 == "purges" { purges[$2, $3] = $0 }
 $1 == "artifact" { artifacts[$2] = 1 }
 $1 == "artifact-state" { state[$2] = $3 }
 $1 == "copied" { copied = $2 == "yes" }
-$1 == "joined" { if ($2 > files) files = $2; role[$2] = $3; sealed[$2] = $4 }
+$1 == "joined" { if ($2 > files) files = $2; role[$2] = $3; sealed[$2] = $4; merged[$2] = $5 == "m" }
+$1 == "tail" { tails[$2] = $3 }
 $1 == "loose" { loose[$2] = $3 }
 $1 == "cut" { if (copied) cut[$2] = 1; else broken[$2] = 1 }
 $1 == "beginning" { beginnings[$2, $3] = $4 }
