@@ -121,7 +121,8 @@ def look_at(collected: Collected, took: Took | None = None) -> list[tuple[Examin
         return tuple((numbers[part.source.key], part.start, part.stop) for part in file.parts)
 
     for file in joined:
-        add(file, role="joined", parts=parts(file), active=file is collected.active, name=_put_together(file), merged=file.merged)
+        goes_on = file is collected.active
+        add(file, role="joined", parts=parts(file), active=goes_on, merged=file.merged, name=_put_together(file))
     for file, rest in loose:
         said = {"rest": rest if len(rest) == 64 and rest.isalnum() else "-"}
         add(file, role="loose", parts=parts(file), said=said, name=_put_together(file))

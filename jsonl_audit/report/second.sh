@@ -354,7 +354,8 @@ function one(i,  text, size, why, prev, mine, sound) {
   if (!right(i, at)) {
     if (head(text)) begins = 1
     if (at >= known && last_hash != "-" && hole(text, at)) { void = 1; torn_at = at; at += size; return }
-    number++; bad("the line disagrees with its own hash, or is no record"); gap = 1; unsound = 1; at += size
+    number++; bad("the line disagrees with its own hash, or is no record"); gap = 1; at += size
+    if (open) { unsound = 1; open_i++ } # it stands in the place of one of the lines of the batch
     return
   }
   number++; begins = 1
@@ -372,14 +373,16 @@ function one(i,  text, size, why, prev, mine, sound) {
   goes_on = 0
   if (loose && number == 1 && n_of && i_of > 1) rest_of = 1
   else if (!n_of || i_of == 1) rest_of = 0
+  had = open; had_sound = !unsound
   if (open) {
     if (i_of == open_i + 1 && n_of == open_n && at + size - open_at <= 16777216) { goes_on = 1; open_i++; if (!sound) unsound = 1; if (open_i == open_n) open = 0 }
     else { if (sound && !unsound) bad("a batch breaks off before it"); open = 0; before = open_before }
   }
   if (!goes_on && n_of) {
-    if (i_of == 1 && n_of > 1) { open = 1; open_i = 1; open_n = n_of; open_at = at; open_before = before; unsound = !sound }
-    else if (rest_of && n_of >= 2 && i_of <= n_of) { }
-    else if (!(n_of >= 2 && i_of <= n_of) || (sound && !gap)) bad("a batch member out of place")
+    if (i_of < n_of && (i_of == 1 || !sound || gap)) {
+      open = 1; open_i = i_of; open_n = n_of; open_at = at; open_before = before; unsound = !(sound && i_of == 1)
+    } else if (rest_of && n_of >= 2 && i_of <= n_of) { }
+    else if (!(n_of >= 2 && i_of <= n_of) || (sound && !gap && (!had || had_sound))) bad("a batch member out of place")
   }
   last_seq = seq == "" ? last_seq + 1 : seq; last_hash = mine; last_ts = ts; gap = 0
   at += size; records++; right_end = at
@@ -677,6 +680,13 @@ function fit(i,  k, m, o, inside) {
   if (purged != "" && W[10] + 0 <= f[2] + 0) note("file " i ": it begins in the middle of a segment that was purged")
   else found("incomplete", i, "it begins in the middle of a segment")
 }
+# A name as one word, without folders and what a packer put behind it.
+function bare(text) { gsub(/\\0[0-9][0-9][0-9]/, "_", text); sub(/.*\//, "", text); sub(/\.(gz|zst)$/, "", text); return text }
+# The number of the segment that had the name of a file, as the next header says; 0 if none says so.
+function by_name(i,  n) {
+  for (n = 1; n <= files; n++) if ((n in P) && P_name[n] == name[i]) return H_segment[n] - 1
+  return 0
+}
 function floors(i,  f) { if (H_floor[i] != "- - -") { split(H_floor[i], f, " "); if (f[1] < top) wanted[H_floor[i]] = 1 } }
 # Whether a file holds, at a seq, the record with a hash; all its records at that seq are looked at.
 function holds(i, seq, hash,  list, n) {
@@ -749,7 +759,7 @@ function believed(  best, f, g, i, behind, agrees) {
 }
 $1 == "named" { named = $2 }
 $1 == "full" { full = $2 }
-$1 == "file" { if ($2 > files) files = $2; role[$2] = $3; sealed[$2] = $4; bytes[$2] = $5 }
+$1 == "file" { if ($2 > files) files = $2; role[$2] = $3; sealed[$2] = $4; bytes[$2] = $5; name[$2] = bare($7) }
 $1 == "mark" { mark_synced[$2] = $3; mark_failed[$2] = $4; mark_hash[$2] = $5 }
 $1 == "busy" { busy[$2] = 1 }
 $1 == "anchor" { anchors++; A_seq[anchors] = $2; A_hash[anchors] = $3 }
@@ -869,6 +879,8 @@ END {
     if (bytes[i] == 0 && !groups) continue
     if (!walked(i, size[i], 0)) continue
     if (purged != "" && !copied && W[11] != "-" && W[10] + 0 <= f[2] + 0) continue
+    k = by_name(i)
+    if (purged != "" && !copied && k && k < start && !(k in leftover)) continue
     found("tampered", i, "it does not begin with a header that is right")
     if (!groups) records += W[6]
   }
