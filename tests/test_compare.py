@@ -183,6 +183,8 @@ def test_another_log_parts_at_its_first_record(tmp_path: Path, log: Log) -> None
     assert said(found)[0::3] == ("parted", 1)
     assert found.common is None
     assert "no record before that is in both" in str(found)
+    assert f"these are two logs, {log.id} and {OTHER}" in str(found).splitlines()[0]
+    assert "written anew" not in str(found)
 
 
 def test_where_one_goes_on_from_another_record_than_the_other_ends_with(log: Log, copied: Path) -> None:

@@ -15,7 +15,10 @@ _RANGES = 10
 def text(found: Comparison) -> str:
     """The comparison, several lines."""
     accused = "".join(f"; {name} is {_verdict(found, name)} by itself" for name in found.accused)
-    first = f"{found.relation}: {_RELATION[found.relation]}{accused}"
+    told = _RELATION[found.relation]
+    if two := _two_logs(found):
+        told = f"these are two logs, {found.a.log} and {found.b.log}, and no copies of one"
+    first = f"{found.relation}: {told}{accused}"
     lines = [first, f"  a: {_side(found.a)}", f"  b: {_side(found.b)}"]
     for name, side, lacks in (("a", found.a, found.a_lacks), ("b", found.b, found.b_lacks)):
         if lacks:
@@ -26,7 +29,7 @@ def text(found: Comparison) -> str:
     elif found.parted is not None:
         lines.append("no record before that is in both")
     if found.parted is not None:
-        lines += _parting(found.parted)
+        lines += _parting(found.parted, two=two)
     return "\n".join(lines)
 
 
@@ -35,6 +38,10 @@ _RELATION = {
     "lacking": "what both hold is the same, and one has records that the other has not",
     "parted": "they are not copies of the same log any more: from a record on, they say different things",
 }
+
+
+def _two_logs(found: Comparison) -> bool:
+    return found.a.log is not None and found.b.log is not None and found.a.log != found.b.log
 
 
 def _verdict(found: Comparison, name: str) -> str:
@@ -62,7 +69,7 @@ def _purged(side: Side, lacks: Ranges) -> str:
     return f"; up to seq {through} it was purged, as it says itself"
 
 
-def _parting(parted: Parting) -> list[str]:
+def _parting(parted: Parting, *, two: bool) -> list[str]:
     where = f"seq {parted.seq}" if parted.until == parted.seq else f"somewhere from seq {parted.seq} to {parted.until}"
     lines = [f"they part at {where}"]
     lines += [f"  {name}: {_place(place)}" for name, place in (("a", parted.a), ("b", parted.b))]
@@ -75,7 +82,8 @@ def _parting(parted: Parting) -> list[str]:
             lines.append(f"  {_one_line(each.member)}: only in {each.only}: {_value(value)}")
         else:
             lines.append(f"  {_one_line(each.member)}: {_value(each.a)} in a, {_value(each.b)} in b")
-    lines.append(f"  {_meaning(parted)}")
+    if not two:
+        lines.append(f"  {_meaning(parted)}")
     return lines
 
 
