@@ -287,6 +287,20 @@ def test_what_is_no_file_where_one_belongs_is_moved_away(patient: Patient, name:
     patient.mended("own-file-no-file")
 
 
+@pytest.mark.parametrize("cut", [False, True], ids=["renamed", "copied and cut"])
+def test_an_active_file_that_was_taken_away_gets_its_name_back_while_nobody_holds_the_log(
+    patient: Patient, cut: bool
+) -> None:
+    write(patient.path, 1, 1)
+    content = patient.path.read_bytes()
+    patient.path.rename(patient.path.with_name("audit.jsonl.1"))
+    if cut:
+        patient.path.touch()
+    patient.mended("segment-renamed")
+    assert patient.path.read_bytes() == content
+    assert verify(patient.path).verdict == "intact"
+
+
 def test_a_sealed_segment_that_is_a_symlink_becomes_a_file(patient: Patient, tmp_path: Path) -> None:
     [sealed] = write(patient.path, 1, 1)
     away = shutil.move(sealed, tmp_path / "away")

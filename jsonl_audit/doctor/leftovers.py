@@ -244,6 +244,14 @@ def _piece(place: Place, path: str, header: Header) -> Remark:
         twin = present[0]
     elif header.segment == (place.header.segment if place.header is not None else 0):
         twin = place.names.path
+    elif not packed and (place.active is None or not place.active.st_size) and _is_newest(place, header):
+        return Remark(
+            "leftovers", "segment-renamed", "problem", f"{name} is segment {header.segment} of this log, its newest",
+            f"It was renamed, or copied and then cut, and {place.name} is what it was called. Under that name, and "
+            "before anybody opens the log, nothing is missing.",
+            f"{shell.run('flock', '-n', paths=[place.names.lock])} {shell.run('mv', '-f', paths=[path, place.names.path])}",
+            path=path, facts=facts,
+        )  # fmt: skip
     else:
         twin = ""
     compared = shell.run("cmp", "-n", str(_size(path)), paths=[path, twin]) if twin and not packed else ""
@@ -258,6 +266,12 @@ def _piece(place: Place, path: str, header: Header) -> Remark:
         path=path,
         facts=facts,
     )  # fmt: skip
+
+
+def _is_newest(place: Place, header: Header) -> bool:
+    """Whether a segment goes on from the last one that is here."""
+    here = place.figures.segments if place.figures is not None else ()
+    return header.segment == max((each.number or 0 for each in here), default=0) + 1
 
 
 def _said_of(place: Place, number: int) -> tuple[str, int, str] | None:

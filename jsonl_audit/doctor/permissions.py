@@ -70,9 +70,11 @@ def permissions(place: Place) -> Iterator[Remark]:
 
 
 def _has_list(path: str) -> bool:
+    if sys.platform != "linux":
+        return False
     try:
         return "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
-    except (AttributeError, OSError):  # no such thing on this system or this file system
+    except OSError:  # no such thing on this file system
         return False
 
 

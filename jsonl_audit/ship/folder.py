@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 from collections.abc import Iterator
 
 from jsonl_audit import mark, storage
@@ -75,7 +76,7 @@ class Folder:
             self._sync_directory(name)
 
     def forget_cached(self, name: str) -> None:
-        if hasattr(os, "posix_fadvise"):
+        if sys.platform == "linux":
             with self._reading(name) as fd:
                 storage.sync(fd)  # what is not on the disk yet cannot be forgotten
                 with contextlib.suppress(OSError):
