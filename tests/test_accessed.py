@@ -171,6 +171,15 @@ def test_what_was_looked_for_is_recorded_without_secrets_and_in_bounds(disk: Dis
     assert "hunter2" not in _beside(disk).read_text()
 
 
+def test_a_changed_setting_counts_at_once(disk: Disk, recorder: Recorder) -> None:
+    for accessed, reads in ((None, 0), ("beside", 1), (None, 1)):
+        with disk.open(accessed=accessed) as log:
+            log.append("t")
+        tail(disk.path, 1 + reads)
+        recorder.flush()
+        assert (len(_told(disk)) if _beside(disk).exists() else 0) == reads
+
+
 @pytest.mark.parametrize("accessed", ["beside", "log"])
 def test_what_the_log_would_redact_stands_in_no_record_of_reading_either(
     disk: Disk, recorder: Recorder, accessed: str

@@ -37,7 +37,7 @@ class Place(NamedTuple):
     """The name of the log's redactor."""
 
 
-_known: dict[str, tuple[float, tuple[tuple[int, int], bytes], Place | None]] = {}
+_known: dict[str, tuple[float, tuple[tuple[int, int], bytes, int], Place | None]] = {}
 forget = _known.clear
 """Has each log looked at again."""
 
@@ -52,11 +52,12 @@ def place_of(path: str | os.PathLike[str]) -> Place | None:
         with storage.reading(given) as fd:
             found, begins = storage.stat(fd), storage.read(fd, 0, _BEGIN)
         key = found.st_dev, found.st_ino
+        names = Names.of(given)
+        seen = key, begins, _marked(names)
         known = _known.get(given)
         now = time.monotonic()
-        if known is not None and known[1] == (key, begins) and now - known[0] < _KNOWN_FOR:
+        if known is not None and known[1] == seen and now - known[0] < _KNOWN_FOR:
             return known[2]
-        names = Names.of(given)
         place = None
         setting, log, redact = _told(names, key)
         if setting is not None:
@@ -65,8 +66,16 @@ def place_of(path: str | os.PathLike[str]) -> Place | None:
         return None
     if len(_known) >= _MOST:
         _known.clear()
-    _known[given] = now, (key, begins), place
+    _known[given] = now, seen, place
     return place
+
+
+def _marked(names: Names) -> int:
+    """When the mark was written last: a change of the settings writes it."""
+    try:
+        return storage.stat(names.lock).st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _told(names: Names, key: tuple[int, int]) -> tuple[str | None, str, str | None]:

@@ -249,7 +249,8 @@ def _piece(place: Place, path: str, header: Header) -> Remark:
             "leftovers", "segment-renamed", "problem", f"{name} is segment {header.segment} of this log, its newest",
             f"It was renamed, or copied and then cut, and {place.name} is what it was called. Under that name, and "
             "before anybody opens the log, nothing is missing.",
-            f"{shell.run('flock', '-n', paths=[place.names.lock])} {shell.run('mv', '-f', paths=[path, place.names.path])}",
+            f"{shell.run('flock', '-n', paths=[place.names.lock])} "
+            + shell.run("mv", "-f", paths=[path, place.names.path]),
             path=path, facts=facts,
         )  # fmt: skip
     else:
