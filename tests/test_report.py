@@ -367,6 +367,39 @@ def test_a_full_disk_leaves_an_earlier_report_as_it_was(
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["report.html"]
 
 
+def test_a_report_among_copies_of_the_log_is_none_of_them(log: Log) -> None:
+    log.change(1, 2, b'"n":1', b'"n":7')
+    before = examine(log.directory, copy=True)
+    for form in FORMS:
+        before.save(log.directory / f"report.{form}")
+    after = examine(log.directory, copy=True)
+    assert [each.kind for each in after.findings] == [each.kind for each in before.findings]
+
+
+def test_a_log_that_is_rotated_and_purged_meanwhile_is_examined(log_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from jsonl_audit.report import examination
+
+    path = log_dir / "audit.jsonl"
+    with AuditLog(path, backup_count=2, fsync="never") as written:
+        written.append("a.b")
+        written.rotate()
+        moves = iter(range(3))
+        right = examination.look_at
+
+        def moved(collected: Any, took: Any) -> Any:
+            for _ in moves:
+                written.append("a.b")
+                written.rotate()
+            return right(collected, took)
+
+        monkeypatch.setattr(examination, "look_at", moved)
+        found = examine(path)
+    assert found.verdict == "intact"
+    assert [each.inode.split(":")[1] for each in found.files] == [
+        str((log_dir / each.name).stat().st_ino) for each in found.files
+    ]
+
+
 # -- on the command line --------------------------------------------------------------------------
 
 

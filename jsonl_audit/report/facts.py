@@ -17,7 +17,7 @@ from jsonl_audit.errors import NotALogError
 from jsonl_audit.report.history import Event, Historian
 from jsonl_audit.segment import Header
 from jsonl_audit.verifier.digest import last_line
-from jsonl_audit.verifier.files import Collected, File
+from jsonl_audit.verifier.files import Collected, File, Vanished
 from jsonl_audit.verifier.joined import JoinedFile
 
 __all__ = ["Examined", "Took", "folder_of", "look_at"]
@@ -113,7 +113,7 @@ def look_at(collected: Collected, took: Took | None = None) -> list[tuple[Examin
     parted = [file for file in (*joined, *(file for file, _ in loose)) if isinstance(file, JoinedFile)]
     for source in [part.source for file in parted for part in file.parts]:
         if source.key not in numbers:
-            file = File(source.path, source.key, storage.size(source.path), copied=True)
+            file = File(source.path, source.key, _size(source.path), copied=True)
             numbers[source.key] = add(file, role="piece")
 
     def parts(file: File) -> tuple[tuple[int, int, int], ...]:
@@ -129,6 +129,13 @@ def look_at(collected: Collected, took: Took | None = None) -> list[tuple[Examin
     return found
 
 
+def _size(path: str) -> int:
+    try:
+        return storage.size(path)
+    except FileNotFoundError as error:
+        raise Vanished(path) from error
+
+
 def _put_together(file: File) -> str:
     number = f"segment {file.header.segment}" if file.header is not None else "piece of a segment"
     return f"{number}, put together"
@@ -142,7 +149,6 @@ def in_order(collected: Collected) -> list[File]:
 def _look(
     file: File, number: int, folder: str, collected: Collected, took: Took | None, given: dict[str, Any]
 ) -> Examined:
-    found = storage.stat(file.path)
     active = file is collected.active
     facts: dict[str, Any] = {
         "number": number,
@@ -150,11 +156,6 @@ def _look(
         "path": os.path.abspath(file.path),
         "active": active,
         "role": "active" if active else "sealed" if file.sealed else "file",
-        "modified": instants.text(found.st_mtime_ns // 1000),
-        "changed": instants.text(found.st_ctime_ns // 1000),
-        "owner": _named(found.st_uid, "pwd", "getpwuid"),
-        "group": _named(found.st_gid, "grp", "getgrgid"),
-        "mode": f"{stat_module.S_IMODE(found.st_mode):04o}",
         "inode": f"{file.key[0]}:{file.key[1]}",
         "said": _said(file),
     }
@@ -165,20 +166,34 @@ def _look(
     history = Historian()
     try:
         with file.open() as content:
+            facts |= _owned(storage.stat(content.fd if content.fd >= 0 else file.path))
             if content.compressed and not isinstance(file, JoinedFile):
-                size, own, other = digests(raw(file.path), took)
+                size, own, other = digests(raw(file), took)
                 for _ in _fed(content.blocks(0, content.size, _BLOCK), history):
                     pass
             else:
                 size, own, other = digests(_fed(content.blocks(0, content.size, _BLOCK), history), took)
             facts |= _end(content)
     except NotALogError:  # compressed data that are broken: digests of what lies there can be had all the same
-        size, own, other = digests(raw(file.path), took)
-        facts["content_bytes"] = size
+        size, own, other = digests(raw(file), took)
+        facts |= {**_owned(storage.stat(file.path)), "content_bytes": size}
+    except FileNotFoundError as error:  # sealed or purged since it was listed: all of it is looked at again
+        raise Vanished(file.path) from error
     events, more = history.finish()
     facts |= given
     facts |= {"events": () if facts["role"] == "piece" else events, "more_events": more, "refers": history.refers}
     return Examined(bytes=size, blake3=own, sha256=other, **facts)
+
+
+def _owned(found: os.stat_result) -> dict[str, str]:
+    """Times, owner and mode: of the file that was read, whatever bears its name by now."""
+    return {
+        "modified": instants.text(found.st_mtime_ns // 1000),
+        "changed": instants.text(found.st_ctime_ns // 1000),
+        "owner": _named(found.st_uid, "pwd", "getpwuid"),
+        "group": _named(found.st_gid, "grp", "getgrgid"),
+        "mode": f"{stat_module.S_IMODE(found.st_mode):04o}",
+    }
 
 
 def _end(content: Content) -> dict[str, Any]:
@@ -214,9 +229,12 @@ def digests(blocks: Iterable[bytes], took: Took | None) -> tuple[int, str, str]:
     return size, own.hexdigest(), other.hexdigest()
 
 
-def raw(path: str) -> Iterator[bytes]:
-    """The bytes of a file as they lie there, packed or not."""
-    with storage.reading(path) as fd:
+def raw(file: File) -> Iterator[bytes]:
+    """The bytes of a file as they lie there, packed or not. Raises Vanished."""
+    with storage.reading(file.path) as fd:
+        found = storage.stat(fd)
+        if (found.st_dev, found.st_ino) != file.key:
+            raise Vanished(file.path)
         offset = 0
         while data := storage.read(fd, offset, _BLOCK):
             offset += len(data)

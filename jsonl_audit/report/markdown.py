@@ -163,7 +163,10 @@ def _exhibit(exhibit: Exhibit) -> Iterator[str]:
         for line in (*exhibit.before, exhibit.line, *exhibit.after):
             sign = ">" if line is exhibit.line else " "
             number = "" if line.number is None else f"line {line.number}, "
-            yield f"{sign} {number}byte {line.offset}: {record_text(line)}"
+            text = record_text(line)
+            yield f"{sign} {number}byte {line.offset}:"
+            # In pieces: a report that lies among copies of the log must not be taken for one of them.
+            yield from (f"{sign}   {text[at : at + 88]}" for at in range(0, len(text), 88))
         yield "```"
     if exhibit.commands:
         yield from ("", "```sh")
