@@ -178,6 +178,7 @@ def test_the_second_examiner_reaches_the_verdict_of_every_vector_from_the_report
 
 
 @needs_b3sum
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("form", FORMS)
 def test_the_second_examiner_refuses_other_files_than_those_of_the_report(log: Log, tmp_path: Path, form: str) -> None:
     report = tmp_path / f"report.{form}"
@@ -192,6 +193,7 @@ def test_the_second_examiner_refuses_other_files_than_those_of_the_report(log: L
 
 
 @needs_b3sum
+@pytest.mark.exhaustive
 def test_every_command_of_a_report_prints_what_the_report_says(log: Log) -> None:
     log.fill(3).seal().fill(4).seal().fill(4)
     log.change(1, 2, b'"n":1', b'"n":7')
@@ -207,6 +209,7 @@ def test_every_command_of_a_report_prints_what_the_report_says(log: Log) -> None
 
 
 @needs_b3sum
+@pytest.mark.exhaustive
 def test_odd_file_names_and_compressed_files_can_be_examined_by_hand_too(log: Log, tmp_path: Path) -> None:
     import gzip
 
@@ -238,6 +241,7 @@ def test_two_examiners_agree_on_logs_with_all_sorts_of_harm(tmp_path: Path) -> N
 
 
 @needs_b3sum
+@pytest.mark.exhaustive
 def test_artifacts_and_anchors_are_examined_again_too(log_dir: Path, tmp_path: Path) -> None:
     path = log_dir / "audit.jsonl"
     with AuditLog(path) as written:
@@ -460,6 +464,7 @@ def test_every_kind_of_finding_has_words(log: Log) -> None:
 
 
 @needs_b3sum
+@pytest.mark.exhaustive
 def test_copies_that_were_merged_and_split_are_reported_and_examined_again(log: Log, tmp_path: Path) -> None:
     folder = tmp_path / "copies"
     folder.mkdir()
