@@ -101,6 +101,7 @@ class Outcome:
     segments: int = 0
     looks: int = 0
     kills: int = 0
+    restarts: int = 0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
@@ -197,9 +198,10 @@ def ship(
                 writer.crash()
                 outcome.kills += 1
                 writer.start()
+            outcome.restarts += way.tend()
             _look(place, outcome)
         way.settle()
-        _wait(place, verify(place.log).last_seq)
+        outcome.restarts += _wait(place, way, verify(place.log).last_seq)
         way.stop()
         way = None
         judge(place, outcome, writer.done)
@@ -214,9 +216,9 @@ def ship(
     return outcome
 
 
-def _wait(place: Place, last_seq: int | None) -> None:
-    """Until everything is at the other end, or nothing has come for a long while."""
-    size, since = -1, time.monotonic()
+def _wait(place: Place, way: Route, last_seq: int | None) -> int:
+    """Until everything is at the other end, or nothing has come for a long while: how often it had to be started."""
+    size, since, restarts = -1, time.monotonic(), 0
     while time.monotonic() - since < PATIENCE:
         with contextlib.suppress(FileNotFoundError):  # it was renamed in this moment
             files = place.arrived()
@@ -224,8 +226,10 @@ def _wait(place: Place, last_seq: int | None) -> None:
             if found != size:
                 size, since = found, time.monotonic()
                 if _chained(files)[0] == last_seq:
-                    return
+                    break
+        restarts += way.tend()
         time.sleep(0.3)
+    return restarts
 
 
 def matrix(
@@ -253,6 +257,7 @@ def _table(outcomes: list[Outcome], troubles: list[str]) -> str:
         for trouble in troubles:
             cell = next(o for o in outcomes if (o.route, o.trouble) == (name, trouble))
             killed = f", {cell.kills} kills" if cell.kills else ""
+            killed += f", {cell.restarts} ended by itself" if cell.restarts else ""
             went = f"all {cell.records:,}, {cell.looks} looks{killed}"
             row.append(f"**wrong**: {'; '.join(cell.wrong)}" if cell.wrong else went)
         rows.append(row)
@@ -281,6 +286,7 @@ def main() -> int:
     ):
         outcomes.append(outcome)
         told = f"all {outcome.records} records, {outcome.looks} looks, {outcome.kills} kills"
+        told += f", {outcome.restarts} restarts" if outcome.restarts else ""
         told = "; ".join(outcome.wrong) or told
         print(f"{outcome.route:10} {outcome.trouble:6} {outcome.seconds:6.1f} s  {told}", file=sys.stderr, flush=True)
     print(_table(outcomes, troubles))

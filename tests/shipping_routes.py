@@ -89,6 +89,10 @@ class Route:
         """SIGKILL, wherever it happens to be."""
         raise NotImplementedError
 
+    def tend(self) -> int:
+        """Starts again what ended by itself, as systemd would: so many times."""
+        return 0
+
     def settle(self) -> None:
         """The writer has ended: brings over what is left, as far as that is this route's own doing."""
 
@@ -258,6 +262,13 @@ class Daemon(Route):
 
     def start(self) -> None:
         self._processes = [self.run(*self.command())]
+
+    def tend(self) -> int:
+        if all(process.poll() is None for process in self._processes):
+            return 0
+        self.kill()
+        self.start()
+        return 1
 
     def kill(self) -> None:
         for process in self._processes:
