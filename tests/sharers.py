@@ -23,8 +23,8 @@ from disk import Chain, Disk, chain
 from jsonl_audit import AuditLog, Receipt, verify
 
 __all__ = [
-    "PATIENCE", "Child", "Promises", "SmallDisk", "doubled", "ended", "forked", "found", "lost", "out_of_order",
-    "sharing", "start",
+    "PATIENCE", "Child", "Promises", "SmallDisk", "doubled", "ended", "forked", "found", "living_on", "lost",
+    "out_of_order", "sharing", "start",
 ]  # fmt: skip
 
 PATIENCE = 120
@@ -139,6 +139,18 @@ class Child:
         finally:
             for fd in (self._readable, self._writable, self._heard, self._told):
                 os.close(fd)
+
+
+def living_on() -> Child:
+    """A child that does nothing until it is told to, once it is there: what it inherits it has let go of by then."""
+
+    def wait(child: Child) -> None:
+        child.say()
+        child.wait_for()
+
+    child = Child(wait)
+    child.hear()
+    return child
 
 
 @contextlib.contextmanager

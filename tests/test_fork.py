@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from disk import Disk, chain, holders
+from sharers import living_on
 
 from jsonl_audit import ClosedError, LockedError
 
@@ -68,19 +69,13 @@ def test_the_childs_end_does_not_free_the_parents_lock(disk: Disk) -> None:
 
 def test_a_child_that_lives_on_does_not_keep_the_parents_lock(disk: Disk) -> None:
     log = disk.open()
-    readable, writable = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover - in the child
-        os.read(readable, 1)
-        os._exit(0)
+    child = living_on()
     log.append("t")
     log.close()
     with disk.open() as again:
         again.append("t")
-    os.write(writable, b"x")
-    os.waitpid(child, 0)
-    os.close(readable)
-    os.close(writable)
+    child.go()
+    assert child.end() == 0
     assert len(chain(disk).events) == 2
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import portalocker
 import pytest
 from disk import Calls, Disk
-from sharers import Child, Promises, ended, forked, found, sharing, start
+from sharers import Child, Promises, ended, forked, found, living_on, sharing, start
 
 from jsonl_audit import AuditLog, LockedError, storage
 
@@ -160,7 +160,7 @@ def test_a_fork_while_its_parent_waits_for_the_lock(disk: Disk) -> None:
 def test_a_child_that_lives_on_keeps_nobody_waiting(disk: Disk) -> None:
     log = sharing(disk)
     give(log, "parent", 1)
-    child = Child(lambda child: child.wait_for())
+    child = living_on()
     give(log, "parent", 1, 1)
     log.close()
     with disk.open() as alone:
@@ -289,7 +289,7 @@ def test_a_fork_while_another_thread_asks_whether_the_lock_is_held(
         thread.start()
         assert inside.wait(60)
         threading.Timer(0.2, on.set).start()
-        child = Child(lambda child: child.wait_for())
+        child = living_on()
         on.set()
         thread.join()
         try:
@@ -309,7 +309,7 @@ def test_a_fork_while_another_thread_opens_the_log(
     thread.start()
     assert inside.wait(60)
     threading.Timer(0.2, on.set).start()
-    child = Child(lambda child: child.wait_for())
+    child = living_on()
     on.set()
     thread.join()
     try:
