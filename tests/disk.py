@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -344,6 +344,15 @@ def holders(path: Path) -> bool:
     return storage.probe(str(path) + ".lock")
 
 
+def open_below(folder: Path) -> int:
+    """How many files and folders below one this process has open; 0 where that cannot be known."""
+    count = 0
+    for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else ():
+        with suppress(OSError):  # the look itself had it open
+            count += os.readlink(f"/proc/self/fd/{fd}").startswith(os.path.realpath(folder))
+    return count
+
+
 def until_well(log: AuditLog) -> None:
     """Returns when nothing is held or to be told any more: the background thread may be the one to do it."""
     while log._policy.trouble:
@@ -351,5 +360,6 @@ def until_well(log: AuditLog) -> None:
 
 
 __all__ = [
-    "CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "chain_of", "holders", "sealed_names", "until_well",
+    "CHANGING", "Calls", "Chain", "Disk", "another_boot", "chain", "chain_of", "holders", "open_below",
+    "sealed_names", "until_well",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 from blake3 import blake3
-from disk import Calls, Disk, chain, holders
+from disk import Calls, Disk, chain, holders, open_below
 
 from jsonl_audit import AuditLog, LockedError, NotALogError, StorageError
 
@@ -213,17 +213,14 @@ def test_a_file_in_the_place_of_the_lock_that_is_none_is_not_written_over(disk: 
 
 def test_a_lock_that_is_refused_leaves_no_descriptor_open(disk: Disk) -> None:
     with disk.open():
-        before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+        before = open_below(disk.folder)
         for _ in range(20):
             with pytest.raises(LockedError):
                 disk.open()
-        assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
+        assert open_below(disk.folder) == before
 
 
 def test_no_descriptor_stays_open_when_opening_fails(disk: Disk, calls: Calls) -> None:
-    if not os.path.exists("/proc/self/fd"):
-        pytest.skip("no /proc here")
-    before = len(os.listdir("/proc/self/fd"))
     for name in ("open_append", "read", "write", "sync", "sync_directory", "replace", "stat", "overwrite"):
         for nth in range(1, 8):
             calls.fail(name, nth)
@@ -232,7 +229,7 @@ def test_no_descriptor_stays_open_when_opening_fails(disk: Disk, calls: Calls) -
             except StorageError:
                 pass
             calls.heal()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_below(disk.folder) == 0
     disk.make(1)
     assert len(chain(disk).events) == 1
 
