@@ -10,6 +10,8 @@ import pytest
 from commandline import CommandLine, cli, run
 from disk import Disk
 
+pytestmark = pytest.mark.exhaustive
+
 __all__ = ["cli"]
 
 

@@ -27,6 +27,8 @@ from jsonl_audit import errors, instants, record
 from jsonl_audit.cli import app
 from jsonl_audit.reader import Filters, dates
 
+pytestmark = pytest.mark.exhaustive
+
 if TYPE_CHECKING:
     from types import ModuleType
 

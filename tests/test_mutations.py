@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 from mutations import MUTATIONS, REPOSITORY, Mutation
 
+pytestmark = pytest.mark.exhaustive
+
 
 def test_each_fault_has_a_name_of_its_own() -> None:
     assert len(MUTATIONS) >= 12

@@ -16,6 +16,8 @@ from commandline import CommandLine, cli
 
 from jsonl_audit.cli.shippers import SHIPPERS, Unspeakable, configuration
 
+pytestmark = pytest.mark.exhaustive
+
 __all__ = ["cli"]
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

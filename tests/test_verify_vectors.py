@@ -11,6 +11,8 @@ import pytest
 from jsonl_audit.errors import AuditError
 from jsonl_audit.verifier import verify
 
+pytestmark = pytest.mark.exhaustive
+
 FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "vectors"
 EXPECTED: dict[str, dict[str, Any]] = (
     json.loads((FOLDER / "expected.json").read_text("utf-8")) if FOLDER.exists() else {}
