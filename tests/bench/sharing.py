@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -115,9 +116,7 @@ def _side(folder: Path, events: Path, name: str, each: int, kept: _Kept, process
         path = own / "audit.jsonl"
         taken = _run(path, events, name, each, processes)
         _look(path, name, processes * each, kept)
-        for old in own.iterdir():
-            old.unlink()
-        own.rmdir()
+        shutil.rmtree(own)
         return taken / (processes * each)
 
     return side
