@@ -242,6 +242,13 @@ def test_the_command(source: Log, tmp_path: Path, cli: CommandLine) -> None:
     assert (ended.status, "cannot be collected into" in ended.err) == (4, True)
 
 
+@pytest.mark.parametrize("command", [("collect", "x"), ("verify", "--stdin")], ids=["collect", "verify"])
+def test_patience_is_a_number_of_seconds(cli: CommandLine, command: tuple[str, ...]) -> None:
+    done = cli(*command, "--patience", "nan")
+    assert done.status == 2
+    assert "no number of seconds" in done.err
+
+
 def test_words_about_much_noise_come_to_an_end(cli: CommandLine) -> None:
     ended = cli("collect", "here", stdin=b"".join(b"noise %d\n" % n for n in range(300)))
     assert ended.err.count("foreign-line") == 101

@@ -6,6 +6,7 @@ import click
 
 from jsonl_audit.cli.arrivals import Said, read_on
 from jsonl_audit.cli.interrupt import Interrupt
+from jsonl_audit.cli.options import SECONDS
 from jsonl_audit.cli.streams import Progress
 
 EXAMPLES = """\
@@ -22,7 +23,7 @@ Examples:
 @click.argument("directory", type=click.Path(readable=False), metavar="DIR")
 @click.option("--field", metavar="NAME", help="The member of a JSON wrapper that holds the line; any text by default.")
 @click.option(
-    "--patience", type=click.FloatRange(min=0, max=86_400), default=10.0, show_default=True, metavar="SECONDS",
+    "--patience", type=SECONDS, default=10.0, show_default=True, metavar="SECONDS",
     help="How long a gap may be open before it is told.",
 )  # fmt: skip
 @click.option("--no-verify", is_flag=True, help="Do not verify what lies there when the stream ends.")

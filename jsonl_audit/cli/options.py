@@ -12,8 +12,8 @@ import click
 from jsonl_audit.cli.output import FORMS
 
 __all__ = [
-    "color_option", "filter_options", "filters_of", "form_of", "form_options", "log_path", "path_argument", "size",
-    "split_value",
+    "SECONDS", "color_option", "filter_options", "filters_of", "form_of", "form_options", "log_path", "path_argument",
+    "size", "split_value",
 ]  # fmt: skip
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -21,6 +21,19 @@ _MANY = ("type", "actor", "user", "profile", "outcome", "level", "task", "sessio
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _UNITS |= {f"{unit}ib": size for unit, size in _UNITS.items() if unit} | {"b": 1}
 _UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+
+
+class _Seconds(click.FloatRange):
+    """At most a day; NaN is in every range of click's."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return number
+
+
+SECONDS = _Seconds(min=0, max=86_400)
 
 
 def path_argument(command: _Command) -> _Command:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jsonl_audit.cli.colours import Paint, wanted
-from jsonl_audit.cli.options import color_option, log_path
+from jsonl_audit.cli.options import SECONDS, color_option, log_path
 from jsonl_audit.cli.streams import Output, Progress, ReaderGoneError, say
 from jsonl_audit.cli.visible import json_on_terminal, json_text, visible
 from jsonl_audit.errors import AuditError
@@ -55,7 +55,7 @@ _WORST_LAST = (0, 3, 2, 4, 1)
 @click.option("--stdin", "stream", is_flag=True, help="Check records from standard input, as they come, in any order.")
 @click.option("--field", metavar="NAME", help="With --stdin: the member of a JSON wrapper that holds the line.")
 @click.option(
-    "--patience", type=click.FloatRange(min=0, max=86_400), default=10.0, show_default=True, metavar="SECONDS",
+    "--patience", type=SECONDS, default=10.0, show_default=True, metavar="SECONDS",
     help="With --stdin: how long a gap may be open before it is told.",
 )  # fmt: skip
 @color_option
